@@ -1,0 +1,1 @@
+export { serveObject, type ServeOptions } from './serve-object.ts';
