@@ -1,10 +1,6 @@
 export { FetchError, type FetchErrorCode, type FetchErrorDetails } from './fetch-error.ts';
 export { type FetchPolicy, type ResolvedFetchPolicy } from './fetch-policy.ts';
 export { isForbiddenAddress } from './forbidden-address.ts';
-export {
-  type FetchedResponse,
-  type OpenFileOptions,
-  type RemoteFile,
-  type RequestOptions,
-  SafeFetch,
-} from './safe-fetch.ts';
+export { type RequestOptions } from './one-request.ts';
+export { type OpenFileOptions, type RemoteFile } from './remote-file.ts';
+export { type FetchedResponse, SafeFetch } from './safe-fetch.ts';

@@ -1,0 +1,68 @@
+import { expect, it } from '@jest/globals';
+import { isForbiddenAddress } from '../src/index.ts';
+
+it.each([
+  ['loopback', '127.0.0.1'],
+  ['the end of loopback', '127.255.255.255'],
+  ['this host', '0.0.0.0'],
+  ['this network', '0.1.2.3'],
+  ['private 10/8', '10.0.0.1'],
+  ['private 172.16/12, first', '172.16.0.1'],
+  ['private 172.16/12, last', '172.31.255.255'],
+  ['private 192.168/16', '192.168.1.1'],
+  ['link-local, the metadata service of most clouds', '169.254.169.254'],
+  ['link-local, credentials of an ECS task', '169.254.170.2'],
+  ['carrier-grade NAT', '100.64.0.1'],
+  ['carrier-grade NAT, metadata of Alibaba Cloud', '100.100.100.200'],
+  ['Azure WireServer', '168.63.129.16'],
+  ['IETF assignments, metadata of Oracle Cloud', '192.0.0.192'],
+  ['documentation 1', '192.0.2.1'],
+  ['documentation 2', '198.51.100.1'],
+  ['documentation 3', '203.0.113.1'],
+  ['6to4 relays', '192.88.99.1'],
+  ['benchmarking', '198.19.255.255'],
+  ['multicast', '224.0.0.1'],
+  ['reserved', '240.0.0.1'],
+  ['broadcast', '255.255.255.255'],
+  ['IPv6 unspecified', '::'],
+  ['IPv6 loopback', '::1'],
+  ['IPv4-mapped', '::ffff:127.0.0.1'],
+  ['IPv4-mapped, of a public address', '::ffff:8.8.8.8'],
+  ['IPv4-compatible', '::127.0.0.1'],
+  ['IPv4-compatible, in hex', '::7f00:1'],
+  ['IPv4-translated', '::ffff:0:7f00:1'],
+  ['NAT64', '64:ff9b::7f00:1'],
+  ['local NAT64', '64:ff9b:1::7f00:1'],
+  ['6to4', '2002:7f00:1::'],
+  ['Teredo', '2001:0:7f00:1::'],
+  ['unique local, metadata of AWS', 'fd00:ec2::254'],
+  ['unique local, metadata of Google Cloud', 'fd20:ce::254'],
+  ['IPv6 link-local', 'fe80::1'],
+  ['IPv6 link-local with a zone', 'fe80::1%eth0'],
+  ['site-local', 'fec0::1'],
+  ['IPv6 multicast', 'ff02::1'],
+  ['discard', '100::1'],
+  ['IPv6 documentation', '2001:db8::1'],
+  ['IPv6 documentation, new', '3fff::1'],
+  ['IPv6 benchmarking', '2001:2::1'],
+  ['segment routing', '5f00::1'],
+  ['not given out by IANA', '4000::1'],
+  ['a name', 'localhost'],
+  ['an octal address, which is none', '0177.0.0.1'],
+  ['nothing', ''],
+])('%s is forbidden: %s', (_, address) => {
+  expect(isForbiddenAddress(address)).toBe(true);
+});
+
+it.each([
+  '8.8.8.8',
+  '1.1.1.1',
+  '172.15.255.255',
+  '172.32.0.1',
+  '100.128.0.1',
+  '168.63.129.17',
+  '2606:4700::1111',
+  '2a00:1450::1',
+])('the public address %s is not forbidden', (address) => {
+  expect(isForbiddenAddress(address)).toBe(false);
+});
