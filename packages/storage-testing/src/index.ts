@@ -1,1 +1,13 @@
-export {};
+export { describeStoragePlugin } from './describe-storage-plugin.ts';
+export { type ConnectionFaults, type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+export { type MemoryCapabilities, MemoryStorage } from './memory-storage.ts';
+export { generateVideo, type GeneratedVideo, type SourceFile } from './source-file.ts';
+export {
+  type SourceFault,
+  type SourceRequest,
+  type SourceServer,
+  type SourceServerOptions,
+  startSourceServer,
+} from './source-server.ts';
+export { storageContract } from './storage-contract.ts';
+export type { ContractCase, StorageHarness } from './storage-harness.ts';

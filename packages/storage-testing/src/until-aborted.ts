@@ -1,0 +1,43 @@
+/**
+ * The same chunks, but `next()` rejects as soon as the signal aborts, even while the source stalls, and the source is
+ * closed whenever the reading stops early.
+ *
+ * @param abortError what to reject with
+ */
+export async function* untilAborted<T>(
+  chunks: AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+  abortError: () => Error,
+): AsyncGenerator<T> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const step = await race(iterator.next(), signal, abortError);
+      if (step.done) {
+        ended = true;
+        return;
+      }
+      yield step.value;
+    }
+  } finally {
+    if (!ended) close(iterator);
+  }
+}
+
+/** Does not wait: an async generator that stalls answers `return()` only when it moves again. */
+function close(iterator: AsyncIterator<unknown>): void {
+  // the caller is already being told why the reading stopped; a second complaint from the source adds nothing
+  iterator.return?.().catch(() => undefined);
+}
+
+function race<T>(step: Promise<T>, signal: AbortSignal | undefined, abortError: () => Error): Promise<T> {
+  if (!signal) return step;
+  return new Promise<T>((resolve, reject) => {
+    const abort = (): void => reject(abortError());
+    const settled = (): void => signal.removeEventListener('abort', abort);
+    signal.addEventListener('abort', abort);
+    step.then(resolve, reject).finally(settled);
+    if (signal.aborted) abort();
+  });
+}
