@@ -1,1 +1,3 @@
-export {};
+export type { LocalStorageOptions } from './local-options.ts';
+export { LocalStorage } from './local-storage.ts';
+export type { LinkVerdict } from './signed-link.ts';
