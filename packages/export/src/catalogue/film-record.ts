@@ -22,7 +22,7 @@ export interface NewFilm {
   readonly strategy: Strategy;
   /** Store ids in which every scene should have a copy. */
   readonly storages: readonly string[];
-  /** At most 5,000, each number once. */
+  /** At most 4,000, each number once. */
   readonly scenes: readonly NewScene[];
 }
 
