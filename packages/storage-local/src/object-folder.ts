@@ -19,6 +19,7 @@ export class ObjectFolder {
   readonly temps: string;
   /** Descriptions of the objects. */
   readonly sidecars: string;
+  #rootSeen = false;
 
   constructor(root: string) {
     this.root = resolve(root);
@@ -40,10 +41,16 @@ export class ObjectFolder {
     }
   }
 
-  /** Makes what is missing of the root and of the folder for unfinished files (that one for the owner's eyes only). */
+  /**
+   * Makes what is missing for a write: the root, once in the life of this process (a root that is gone later may be a
+   * disk that is not mounted), and the folder for unfinished files, for the owner's eyes only.
+   */
   async prepare(): Promise<void> {
+    if (this.#rootSeen) await this.#realRoot();
+    else await makeFolders(this.root);
+    this.#rootSeen = true;
     await makeFolders(dirname(this.temps));
-    await mkdir(this.temps, { recursive: true, mode: 0o700 });
+    await unless(['EEXIST'], mkdir(this.temps, { mode: 0o700 }));
   }
 
   /**

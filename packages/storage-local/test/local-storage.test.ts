@@ -357,9 +357,16 @@ describe('open', () => {
     await store.put('a', bodyOf('bytes'));
     await rm(root, { recursive: true });
 
-    for (const call of [() => store.head('a'), () => store.open('a'), () => store.delete('a'), () => keysOf(store)]) {
-      await expect(call()).rejects.toMatchObject({ code: 'UNAVAILABLE', storage: 'disk' });
+    for (const call of [
+      () => store.head('a'),
+      () => store.open('a'),
+      () => store.delete('a'),
+      () => keysOf(store),
+      () => store.put('b', bodyOf('not to the disk below')),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'UNAVAILABLE', storage: 'disk', retry: 'safe' });
     }
+    await expect(stat(root)).rejects.toThrow('ENOENT');
   });
 });
 
