@@ -31,8 +31,6 @@ export class GuardedBody extends Readable {
     // whoever reads a destroyed stream is told its error.
     this.on('error', () => {});
 
-    // 'data' alone would start the flow; the first read() does
-    source.pause();
     source.on('data', (chunk: Buffer) => this.#take(chunk));
     source.on('end', () => this.#finish());
     source.on('error', (error) => this.#broken(error));

@@ -82,7 +82,11 @@ it.each([
   const error = await failure(fetch.request(url));
 
   expect(lookedUp).toEqual([host]);
-  expect(error).toMatchObject({ code: 'FORBIDDEN_URL', message: expect.stringContaining('not public') });
+  expect(error).toMatchObject({
+    code: 'FORBIDDEN_URL',
+    url: `https://${host}/a`,
+    message: expect.stringContaining('not public'),
+  });
 });
 
 it('"*.name" does not allow the name itself', async () => {
@@ -102,9 +106,12 @@ it('an allowed private address may use http and any port, and only it', async ()
   const neighbour = await failure(fetch.request(origin.url('/a', '127.0.0.2')));
   const name = await failure(fetch.request(origin.url('/a', 'localhost')));
   const userinfo = await failure(fetch.request(origin.url('/a', 'user:secret@127.0.0.1')));
+  const scheme = await failure(fetch.request('ftp://127.0.0.1/a'));
 
   expect({ status, url, text: String(text) }).toEqual({ status: 200, url: origin.url('/a'), text: 'hello' });
-  expect([neighbour, name, userinfo]).toEqual(Array(3).fill(expect.objectContaining({ code: 'FORBIDDEN_URL' })));
+  expect([neighbour, name, userinfo, scheme]).toEqual(
+    Array(4).fill(expect.objectContaining({ code: 'FORBIDDEN_URL' })),
+  );
   expect(origin.connections).toEqual(['127.0.0.1']);
 });
 

@@ -3,7 +3,7 @@ import { type RequestListener } from 'node:http';
 import { type Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type FetchPolicy, type OpenFileOptions, type RemoteFile, SafeFetch } from '../src/index.ts';
-import { Cleanup, type Origin, startOrigin } from './origin.ts';
+import { allClosed, Cleanup, type Origin, startOrigin } from './origin.ts';
 
 const cleanup = new Cleanup();
 afterEach(() => cleanup.run());
@@ -226,6 +226,12 @@ describe('a part of a file', () => {
       code: 'RANGE_IGNORED',
     },
     {
+      title: 'the part is empty',
+      handler: always(206, { 'content-range': 'bytes 5-4/5' }),
+      options: {},
+      code: 'RANGE_IGNORED',
+    },
+    {
       title: 'the part has no Content-Range',
       handler: always(206, { 'content-type': 'multipart/byteranges; boundary=x' }, FILE),
       options: {},
@@ -383,6 +389,14 @@ describe('status', () => {
       url: origin.url('/a.mp4'),
       retryAfterMs: undefined,
     });
+  });
+
+  it('a refusal leaves no connection open', async () => {
+    const origin = await start((_, response) => response.writeHead(404).write('a long story'));
+
+    await expect(open(origin)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+
+    await allClosed(origin);
   });
 
   it.each([429, 503])('%d says how many seconds to wait', async (status) => {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A throw-away authority, made for these tests; its key does not exist any more. */
 export const ca = readFileSync(new URL('./fixtures/ca.crt', import.meta.url), 'utf8');
@@ -61,7 +62,14 @@ export async function startOrigin(
   };
 }
 
-/** Runs `start` for each test that calls it and closes what it gave after that test. */
+/** Waits until the server sees no connection any more. */
+export async function allClosed(origin: Origin): Promise<void> {
+  const deadline = Date.now() + 2000;
+  while (origin.open.size > 0 && Date.now() < deadline) await sleep(5);
+  if (origin.open.size > 0) throw new Error(`${origin.open.size} connections are still open.`);
+}
+
+/** Closes after each test what that test opened. */
 export class Cleanup {
   readonly #closers: (() => Promise<unknown>)[] = [];
 
