@@ -3,8 +3,8 @@ import type { StorageHarness } from './storage-harness.ts';
 
 /** What Jest, Vitest and others put into the global scope, as far as it is needed here. */
 interface Runner {
-  describe(name: string, register: () => void): void;
-  it(title: string, run: () => Promise<void>, timeoutMs: number): void;
+  readonly describe: (name: string, register: () => void) => void;
+  readonly it: (title: string, run: () => Promise<void>, timeoutMs: number) => void;
 }
 
 /** For clouds far away; in memory and on disk a case takes milliseconds. */

@@ -1,5 +1,7 @@
 export { describeStoragePlugin } from './describe-storage-plugin.ts';
 export { type ConnectionFaults, type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+export type { CallFault, FaultPlan, OpenFault, PutFault } from './fault-plan.ts';
+export { faultyStorage, type FaultyStorage } from './faulty-storage.ts';
 export { type MemoryCapabilities, MemoryStorage } from './memory-storage.ts';
 export { generateVideo, type GeneratedVideo, type SourceFile } from './source-file.ts';
 export {

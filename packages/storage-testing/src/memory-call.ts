@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StorageError, type StorageErrorCode, type StorageErrorDetails } from '@paradoxon/storage';
 
 /** One call of a MemoryStorage, and how its errors are worded. */
@@ -24,6 +25,12 @@ export class MemoryCall {
 
   readonly aborted = (): StorageError =>
     this.refusal('ABORTED', `was told to stop ${this.#operation}`, { scope: 'local', cause: this.signal?.reason });
+
+  /** A store answers later, never in the turn in which it was asked: by then others may have asked, too. */
+  async answer(): Promise<void> {
+    await nextTurn();
+    if (this.signal?.aborted) throw this.aborted();
+  }
 
   /** The contract's own checks know neither store nor operation: says both. */
   named<T>(check: () => T): T {

@@ -88,7 +88,7 @@ export class MemoryStorage implements StoragePlugin {
   }
 
   async put(key: string, body: ByteSource, options: PutOptions = {}): Promise<StoredObject> {
-    const call = this.#begin('put', key, options.signal);
+    const call = await this.#begin('put', key, options.signal);
     const { write, unknownSize, createIfAbsent, maxObjectBytes } = this.capabilities;
     if (!write) throw call.refusal('UNSUPPORTED', 'is read-only');
     if (body.size === undefined && !unknownSize) throw call.refusal('UNSUPPORTED', 'has to know the size beforehand');
@@ -115,7 +115,7 @@ export class MemoryStorage implements StoragePlugin {
   }
 
   async open(key: string, options: OpenOptions = {}): Promise<OpenedObject> {
-    const call = this.#begin('open', key, options.signal);
+    const call = await this.#begin('open', key, options.signal);
     if (options.range && !this.capabilities.range) throw call.refusal('UNSUPPORTED', 'cannot serve ranges');
     if (options.ifMatch !== undefined && !this.capabilities.ifMatch) {
       throw call.refusal('UNSUPPORTED', 'cannot compare versions');
@@ -137,11 +137,11 @@ export class MemoryStorage implements StoragePlugin {
   }
 
   async head(key: string, options: CallOptions = {}): Promise<ObjectInfo> {
-    return this.#find(this.#begin('head', key, options.signal)).info;
+    return this.#find(await this.#begin('head', key, options.signal)).info;
   }
 
   async delete(key: string, options: DeleteOptions = {}): Promise<void> {
-    const call = this.#begin('delete', key, options.signal);
+    const call = await this.#begin('delete', key, options.signal);
     if (!this.capabilities.write) throw call.refusal('UNSUPPORTED', 'is read-only');
     if (options.ifMatch !== undefined) {
       if (!this.capabilities.ifMatch) throw call.refusal('UNSUPPORTED', 'cannot compare versions');
@@ -154,7 +154,8 @@ export class MemoryStorage implements StoragePlugin {
   }
 
   async resolveUrl(key: string, options: UrlOptions = {}): Promise<IssuedUrl> {
-    throw this.#begin('resolveUrl', key, options.signal).refusal('UNSUPPORTED', 'has no URLs: it is in memory');
+    const call = await this.#begin('resolveUrl', key, options.signal);
+    throw call.refusal('UNSUPPORTED', 'has no URLs: it is in memory');
   }
 
   locate(key: string): string {
@@ -169,6 +170,19 @@ export class MemoryStorage implements StoragePlugin {
       );
     }
     return { ok: steps.every((step) => step.ok), steps };
+  }
+
+  /** Lays an object in, past every capability: what a read-only store holds. */
+  seed(key: string, bytes: Uint8Array, options: PutOptions = {}): StoredObject {
+    const upload: Upload = {
+      key: assertObjectKey(key),
+      startedAt: new Date(),
+      chunks: [bytes],
+      bytes: bytes.byteLength,
+    };
+    const entry = this.#entryOf(upload, options);
+    this.#objects.set(key, entry);
+    return entry.info;
   }
 
   /** What is physically here: the keys, and the uploads that have not ended. For `StorageHarness.leftovers`. */
@@ -212,15 +226,15 @@ export class MemoryStorage implements StoragePlugin {
 
   async *#list(prefix: string, { signal }: CallOptions): AsyncGenerator<ObjectInfo> {
     const call = new MemoryCall(this.id, 'list', prefix, signal);
+    await call.answer();
     for (const { info } of [...this.#objects.values()]) {
-      if (signal?.aborted) throw call.aborted();
       if (info.key.startsWith(prefix)) yield info;
+      if (signal?.aborted) throw call.aborted();
     }
-    if (signal?.aborted) throw call.aborted();
   }
 
   async #sweep(olderThan: Date, { signal }: CallOptions): Promise<SweepReport> {
-    if (signal?.aborted) throw new MemoryCall(this.id, 'sweepIncomplete', '', signal).aborted();
+    await new MemoryCall(this.id, 'sweepIncomplete', '', signal).answer();
     const old = [...this.#uploads].filter((upload) => upload.startedAt < olderThan);
     for (const upload of old) this.#uploads.delete(upload);
     return { removed: old.length };
@@ -239,10 +253,10 @@ export class MemoryStorage implements StoragePlugin {
   }
 
   /** What every call on a key begins with. */
-  #begin(operation: string, key: string, signal: AbortSignal | undefined): MemoryCall {
+  async #begin(operation: string, key: string, signal: AbortSignal | undefined): Promise<MemoryCall> {
     const call = new MemoryCall(this.id, operation, key, signal);
     call.named(() => assertObjectKey(key));
-    if (signal?.aborted) throw call.aborted();
+    await call.answer();
     return call;
   }
 }

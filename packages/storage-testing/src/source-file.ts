@@ -1,7 +1,8 @@
-import { createCipheriv, createHash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { digestOf } from './digest.ts';
+import { noise } from './noise.ts';
 
 /** A pseudo-random video of any size that exists nowhere: every byte follows from `seed` and its offset. */
 export interface GeneratedVideo {
@@ -95,16 +96,10 @@ export function* generateVideo(
   end = size - 1,
 ): Generator<Buffer, void, undefined> {
   const head = mp4Head(size);
-  // AES in counter mode is random noise that can be entered at any block
-  const firstBlock = Math.floor(start / 16);
-  const counter = Buffer.alloc(16);
-  counter.writeBigUInt64BE(BigInt(firstBlock), 8);
-  const noise = createCipheriv('aes-128-ctr', createHash('md5').update(String(seed)).digest(), counter);
-  noise.update(Buffer.alloc(start - firstBlock * 16));
-  const zeros = Buffer.alloc(CHUNK_BYTES);
-  for (let at = start; at <= end; at += CHUNK_BYTES) {
-    const chunk = noise.update(zeros.subarray(0, Math.min(CHUNK_BYTES, end + 1 - at)));
+  let at = start;
+  for (const chunk of noise(seed, start, end)) {
     if (at < head.byteLength) head.copy(chunk, 0, at);
+    at += chunk.byteLength;
     yield chunk;
   }
 }

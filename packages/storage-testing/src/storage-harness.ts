@@ -24,5 +24,5 @@ export interface ContractCase {
   /** A sentence about behaviour. */
   readonly title: string;
   /** Rejects, saying what the contract expects, when the plugin breaks it. */
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
 }
