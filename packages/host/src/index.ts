@@ -1,1 +1,3 @@
-export {};
+export { type Configuration, environmentSchema, parseConfiguration } from './configuration.ts';
+export { ConfigurationError } from './configuration-error.ts';
+export { HostModule, type HostOptions } from './host.module.ts';

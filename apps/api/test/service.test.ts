@@ -1,0 +1,282 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExportInfo } from '@paradoxon/export';
+import { type SourceServer, startFaultProxy, startSourceServer } from '@paradoxon/storage-testing';
+import { failedStart, type RunningService, startService, temporaryFolder } from './running-service.ts';
+
+const SAMPLE = join(import.meta.dirname, '../../../examples/films/sample');
+const MiB = 1024 ** 2;
+
+let source: SourceServer;
+let folder: { path: string; remove: () => Promise<void> };
+let service: RunningService;
+beforeAll(async () => {
+  source = await startSourceServer({ folder: SAMPLE });
+  folder = await temporaryFolder();
+  service = await startService(folder.path, { MAX_VIDEO_BYTES: String(64 * MiB) });
+}, 60_000);
+afterAll(async () => {
+  await service.end('SIGTERM');
+  await source.close();
+  await folder.remove();
+});
+
+const sampleScenes = (count = 6) =>
+  Array.from({ length: count }, (_, at) => ({ scene_number: at + 1, video_url: source.url(`/scene-0${at + 1}.mp4`) }));
+
+async function call(path: string, init: RequestInit = {}, base = service.url) {
+  const response = await fetch(base + path, { redirect: 'manual', ...init });
+  const text = await response.text();
+  const json = response.headers.get('content-type')?.includes('json') ? (JSON.parse(text) as unknown) : undefined;
+  return { status: response.status, headers: response.headers, text, json };
+}
+const post = (path: string, body: unknown, base?: string) =>
+  call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }, base);
+
+const infoOf = ({ json }: { json: unknown }): ExportInfo => (json as { export_info: ExportInfo }).export_info;
+
+async function settled(id: string, base = service.url): Promise<ExportInfo> {
+  for (;;) {
+    const info = infoOf(await call(`/v1/films/${id}/export`, {}, base));
+    if (info.status !== 'processing') return info;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const bytesOf = async (url: string): Promise<Uint8Array> => new Uint8Array(await (await fetch(url)).arrayBuffer());
+
+/** Everything that stores leave while they write. */
+async function unfinished(root: string): Promise<string[]> {
+  return readdir(join(root, 'storage/.paradoxon/tmp')).catch(() => []);
+}
+
+describe('a film', () => {
+  it('is archived, shown, and plays by redirect and from its copy', async () => {
+    const posted = await post('/v1/films', { film_id: 'sample', title: 'Sample film', scenes: sampleScenes() });
+    const info = await settled('sample');
+
+    expect(posted.status).toBe(201);
+    expect(posted.headers.get('location')).toBe('/v1/films/sample');
+    expect(info).toMatchObject({ status: 'completed', storage_type: 'hybrid', total_scenes: 6, format: 'mp4' });
+    const direct = await call('/v1/films/sample/scenes/6/video', { headers: { range: 'bytes=0-0' } });
+    expect([direct.status, direct.headers.get('location')]).toEqual([302, source.url('/scene-06.mp4')]);
+    for (const scene of info.scenes) {
+      const original = await readFile(join(SAMPLE, `scene-0${scene.scene_number}.mp4`));
+      expect(sha256(await bytesOf(scene.cloud_storage_url ?? ''))).toBe(sha256(original));
+    }
+  });
+
+  it('plays its local copy with ranges once the strategy is cloud', async () => {
+    await post('/v1/films/sample/export', { strategy: 'cloud' });
+    const original = await readFile(join(SAMPLE, 'scene-06.mp4'));
+    const path = '/v1/films/sample/scenes/6/video';
+
+    const first = await call(path, { headers: { range: 'bytes=0-0' } });
+    const whole = await bytesOf(service.url + path);
+    const last = await bytesOf(service.url + path).then((bytes) => bytes.subarray(-5));
+    const suffix = await call(path, { headers: { range: 'bytes=-5' } });
+    const behind = await call(path, { headers: { range: `bytes=${original.length}-` } });
+    const head = await call(path, { method: 'HEAD' });
+
+    expect([first.status, first.headers.get('content-range')]).toEqual([206, `bytes 0-0/${original.length}`]);
+    expect(first.headers.get('content-type')).toBe('video/mp4');
+    expect(sha256(whole)).toBe(sha256(original));
+    expect([suffix.status, suffix.headers.get('content-length')]).toEqual([206, '5']);
+    expect(last).toEqual(new Uint8Array(original.subarray(-5)));
+    expect([behind.status, behind.headers.get('content-range')]).toEqual([416, `bytes */${original.length}`]);
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, String(original.length)]);
+  });
+
+  it('is the same film when it is posted again, and nothing is fetched', async () => {
+    const before = source.requests.length;
+
+    const again = await post('/v1/films', { film_id: 'sample', title: 'Sample film', scenes: sampleScenes() });
+    await settled('sample');
+
+    expect(again.status).toBe(200);
+    expect(source.requests).toHaveLength(before);
+  });
+
+  it('stands in the list, the newest first, page by page', async () => {
+    await post('/v1/films?auto_upload=false', { film_id: 'second', title: 'Second', scenes: sampleScenes(1) });
+
+    const one = (await call('/v1/films?limit=1')).json as { films: { film_id: string }[]; next: string };
+    const two = (await call(`/v1/films?limit=1&before=${encodeURIComponent(one.next)}`)).json as typeof one;
+
+    expect([one, two].map((page) => page.films.map((film) => film.film_id))).toEqual([['second'], ['sample']]);
+  });
+});
+
+describe('what goes wrong stays with its scene', () => {
+  it('says what is wrong with each, in words and codes, and archives the others', async () => {
+    source.replace('/page.mp4', new TextEncoder().encode('<!doctype html><title>Error</title>'.padEnd(4000)));
+    source.replace('/endless.mp4', { size: 3 * 1024 ** 3, seed: 1 });
+    source.replace('/undeclared.mp4', { size: 3 * 1024 ** 3, seed: 2 });
+    source.fail('/undeclared.mp4', ['no-length']);
+    const urls = ['/none.mp4', '/page.mp4', '/endless.mp4', '/undeclared.mp4'].map((name) => source.url(name));
+    const bad = [...urls, 'http://10.0.0.1/x.mp4', 'https://example.com/x.mp4'];
+    const scenes = [...sampleScenes(2), ...bad.map((video_url, at) => ({ scene_number: at + 3, video_url }))];
+
+    await post('/v1/films', { film_id: 'faults', title: 'Faults', scenes });
+    const info = await settled('faults');
+
+    const outcome = info.scenes.map((scene) => [scene.state, scene.copies[0]?.error?.code]);
+    expect(outcome).toEqual([
+      ['archived', undefined],
+      ['archived', undefined],
+      ['lost', 'SOURCE_EXPIRED'],
+      ['failed', 'NOT_A_VIDEO'],
+      ['failed', 'TOO_LARGE'],
+      ['failed', 'TOO_LARGE'],
+      ['failed', 'FORBIDDEN_URL'],
+      ['failed', 'FORBIDDEN_URL'],
+    ]);
+    expect(info.status).toBe('partial');
+    expect(await unfinished(folder.path)).toEqual([]);
+  }, 60_000);
+
+  it('resumes a source that is cut at 40 % three times, without starting over', async () => {
+    const size = (await readFile(join(SAMPLE, 'scene-06.mp4'))).length;
+    const proxy = await startFaultProxy({ host: '127.0.0.1', port: source.port });
+    proxy.inject({ cutAfterBytes: Math.floor(size * 0.4) }, 3);
+    const before = source.requests.length;
+
+    await post('/v1/films', {
+      film_id: 'cut',
+      title: 'Cut',
+      scenes: [{ scene_number: 1, video_url: proxy.url('/scene-06.mp4') }],
+    });
+    const info = await settled('cut');
+    await proxy.close();
+
+    const asked = source.requests.slice(before).map((request) => request.range ?? 'whole');
+    expect(info.scenes[0]).toMatchObject({
+      state: 'archived',
+      sha256: sha256(await readFile(join(SAMPLE, 'scene-06.mp4'))),
+    });
+    expect(asked.filter((range) => range === 'whole')).toHaveLength(1);
+    expect(asked.filter((range) => /^bytes=[1-9]\d*-/.test(range)).length).toBeGreaterThanOrEqual(2);
+  }, 60_000);
+
+  it.each([
+    { title: 'an unknown film', path: '/v1/films/nobody', status: 404, code: 'FILM_NOT_FOUND' },
+    { title: 'an unknown scene', path: '/v1/films/sample/scenes/99/video', status: 404, code: 'SCENE_NOT_FOUND' },
+    { title: 'an impossible scene', path: '/v1/films/sample/scenes/x/video', status: 400, code: 'INVALID_REQUEST' },
+    { title: 'a wrong page size', path: '/v1/films?limit=0', status: 400, code: 'INVALID_REQUEST' },
+    { title: 'an unknown path', path: '/v1/nothing', status: 404, code: 'HTTP_404' },
+  ])('answers $title with a problem', async ({ path, status, code }) => {
+    const answer = await call(path);
+
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(answer.json).toMatchObject({ status, code });
+  });
+
+  it('refuses a forged link and an expired one', async () => {
+    const { cloud_storage_url: url } = (await settled('sample')).scenes[0] ?? {};
+    const signed = new URL(url ?? '');
+    const altered = new URL(signed);
+    altered.searchParams.set('expires', String(Number(signed.searchParams.get('expires')) + 60));
+
+    expect((await fetch(signed)).status).toBe(200);
+    expect((await fetch(altered)).status).toBe(403);
+    expect((await fetch(signed.href.replace('0001', '0002'))).status).toBe(403);
+  });
+
+  it.each([
+    { title: 'no scenes', body: { title: 'Film', scenes: [] }, names: 'scenes' },
+    {
+      title: 'an unknown field',
+      body: { title: 'Film', scenes: [{ scene_number: 1, video_url: 'https://h/x', x: 1 }] },
+      names: 'x',
+    },
+    {
+      title: 'a file: URL',
+      body: { title: 'Film', scenes: [{ scene_number: 1, video_url: 'file:///etc/passwd' }] },
+      names: 'video_url',
+    },
+  ])('refuses a film with $title, naming it', async ({ body, names }) => {
+    const answer = await post('/v1/films', body);
+
+    expect(answer.status).toBe(400);
+    expect((answer.json as { detail: string }).detail).toContain(names);
+  });
+});
+
+describe('operations', () => {
+  it('is alive and ready, telling database and stores apart', async () => {
+    const ready = await call('/health/ready');
+
+    expect((await call('/health/live')).status).toBe(200);
+    expect(ready.status).toBe(200);
+    expect(ready.json).toMatchObject({ details: { database: { status: 'up' }, 'storage:local': { status: 'up' } } });
+  });
+
+  it('describes itself: every call with the same limits that it enforces', async () => {
+    const document = (await call('/docs-json')).json as { paths: Record<string, object> };
+
+    expect(Object.keys(document.paths).sort()).toEqual([
+      '/health/live',
+      '/health/ready',
+      '/v1/films',
+      '/v1/films/{film_id}',
+      '/v1/films/{film_id}/export',
+      '/v1/films/{film_id}/scenes/{scene_number}/video',
+    ]);
+    expect(JSON.stringify(document)).toContain('"maximum":9999');
+  });
+
+  it('warns of the private addresses that it may reach', () => {
+    expect(service.output()).toContain('SOURCE_PRIVATE_ADDRESSES lets videos be fetched from 127.0.0.1');
+  });
+
+  it('refuses to start with a bad value, naming it', async () => {
+    const { code, output } = await failedStart(folder.path, { STORAGE_STRATEGY: 'cloudy', PORT: 'web' });
+
+    expect(code).toBe(1);
+    expect(output).toContain('STORAGE_STRATEGY is "cloudy": allowed is direct, cloud, hybrid.');
+    expect(output).toContain('PORT is "web"');
+  });
+
+  it('refuses a second process on the same data, saying what to do', async () => {
+    const { code, output } = await failedStart(folder.path, {});
+
+    expect(code).toBe(1);
+    expect(output).toContain('DATABASE_URL');
+    expect((await call('/health/ready')).status).toBe(200);
+  });
+});
+
+describe('an end in the middle of the work', () => {
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'by %s loses nothing: the next start goes on',
+    async (signal) => {
+      const own = await temporaryFolder();
+      const slow = await startFaultProxy({ host: '127.0.0.1', port: source.port });
+      slow.inject({ bytesPerSecond: 64 * 1024 });
+      const first = await startService(own.path);
+      const scenes = [{ scene_number: 1, video_url: slow.url('/scene-06.mp4') }];
+      await post('/v1/films', { film_id: 'film', title: 'Film', scenes }, first.url);
+      await until(async () => (await unfinished(own.path)).length > 0);
+
+      const ended = await first.end(signal);
+      slow.heal();
+      const second = await startService(own.path);
+      const info = await settled('film', second.url);
+      await second.end('SIGTERM');
+
+      expect(ended).toBe(signal);
+      expect(info.scenes[0]?.state).toBe('archived');
+      if (signal === 'SIGTERM') expect(await unfinished(own.path)).toEqual([]);
+      await slow.close();
+      await own.remove();
+    },
+    90_000,
+  );
+});
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}

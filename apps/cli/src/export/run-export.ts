@@ -1,0 +1,59 @@
+import { NestFactory } from '@nestjs/core';
+import { type ExportInfo, ExportEvents, ExportService } from '@paradoxon/export';
+import { HostModule, parseConfiguration } from '@paradoxon/host';
+import { StderrLogger } from '../stderr-logger.ts';
+import { exportReport } from './export-report.ts';
+import { showProgress } from './progress.ts';
+import { readManifest } from './read-manifest.ts';
+
+export interface ExportCommand {
+  readonly strategy?: 'direct' | 'cloud' | 'hybrid';
+  readonly to?: readonly string[];
+  readonly json: boolean;
+}
+
+/** @returns the exit code */
+export async function runExport(
+  file: string,
+  { strategy, to, json }: ExportCommand,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const manifest = await readManifest(file);
+  const configuration = parseConfiguration({
+    ...environment,
+    ...(strategy === undefined ? {} : { STORAGE_STRATEGY: strategy }),
+    ...(to === undefined ? {} : { STORAGES: to.join(',') }),
+  });
+  // other films' unfinished work is the service's business, not this command's
+  const host = await NestFactory.createApplicationContext(await HostModule.forRoot(configuration, { resume: false }), {
+    logger: new StderrLogger(),
+    abortOnError: false,
+  });
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    const exports = host.get(ExportService);
+    const progress = showProgress(host.get(ExportEvents), process.stderr);
+    const { film } = await exports.saveFilm(manifest, {
+      strategy: configuration.strategy,
+      storages: configuration.storages,
+    });
+    await Promise.race([exports.filmSettled(film.id), aborted(interrupted.signal)]);
+    progress.stop();
+    const info = await exports.exportInfo(film.id);
+    console.error(exportReport(info, progress.scenesWorkedOn()));
+    if (json) console.log(JSON.stringify({ export_info: info }, null, 2));
+    if (interrupted.signal.aborted) return 130;
+    return isComplete(info) ? 0 : 1;
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    await host.close();
+  }
+}
+
+/** Whether every wanted copy is there; with `direct`, whether every scene is alive. */
+const isComplete = (info: ExportInfo): boolean => info.status === 'completed' || info.status === 'empty';
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ExportInfo } from '@paradoxon/export';
+import { type SourceServer, startSourceServer } from '@paradoxon/storage-testing';
+
+const MAIN = join(import.meta.dirname, '../dist/main.js');
+const SAMPLE = join(import.meta.dirname, '../../../examples/films/sample');
+
+let source: SourceServer;
+let folder: string;
+beforeAll(async () => {
+  source = await startSourceServer({ folder: SAMPLE });
+  folder = await mkdtemp(join(tmpdir(), 'paradoxon-cli-'));
+});
+afterAll(async () => {
+  await source.close();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** The command as a user runs it. */
+function paradoxon(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], SOURCE_PRIVATE_ADDRESSES: '127.0.0.1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const printed = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.stderr += text));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code: code ?? -1, ...printed })));
+}
+
+async function filmFile(name: string, film: object | string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, typeof film === 'string' ? film : JSON.stringify(film));
+  return path;
+}
+
+const sample = () => ({
+  film_id: 'sample',
+  title: 'Sample film',
+  scenes: Array.from({ length: 6 }, (_, at) => ({
+    scene_number: at + 1,
+    video_url: source.url(`/scene-0${at + 1}.mp4`),
+  })),
+});
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+describe('paradoxon export', () => {
+  it('archives the sample film into six files that equal the originals, and has nothing to do the second time', async () => {
+    const file = await filmFile('sample.json', sample());
+
+    const first = await paradoxon('export', file, '--strategy', 'hybrid', '--to', 'local', '--json');
+    const second = await paradoxon('export', file, '--strategy', 'hybrid', '--to', 'local', '--json');
+
+    expect([first.code, second.code]).toEqual([0, 0]);
+    const { export_info: info } = JSON.parse(first.stdout) as { export_info: ExportInfo };
+    expect(info).toMatchObject({ status: 'completed', storage_type: 'hybrid', total_scenes: 6 });
+    for (const scene of info.scenes) {
+      const original = await readFile(join(SAMPLE, `scene-0${scene.scene_number}.mp4`));
+      const copy = await readFile(fileURLToPath(scene.copies[0]?.location ?? ''));
+      expect(sha256(copy)).toBe(sha256(original));
+    }
+    expect(await readdir(join(folder, 'data/storage/films/sample'))).toHaveLength(6);
+    expect(second.stderr).toContain('Nothing to do: 6 verified copies of 6 scenes in local');
+    expect(source.requests).toHaveLength(6);
+  }, 60_000);
+
+  it('ends with 1, naming scene, store and reason, when a wanted copy is missing', async () => {
+    const scenes = [...sample().scenes.slice(0, 1), { scene_number: 2, video_url: source.url('/none.mp4') }];
+    const file = await filmFile('missing.json', { film_id: 'missing', title: 'Missing', scenes });
+
+    const { code, stderr, stdout } = await paradoxon('export', file);
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('scene 1 → local: verified');
+    expect(stderr).toContain('scene 2 → local: failed, SOURCE_EXPIRED');
+    expect(stdout).toBe('');
+  }, 60_000);
+
+  it.each([
+    { title: 'a file that does not exist', args: ['export', 'none.json'], says: 'none.json cannot be read' },
+    { title: 'a file that is not JSON', args: ['export', 'broken.json'], says: 'broken.json is not JSON' },
+    { title: 'a file that is no film', args: ['export', 'nofilm.json'], says: 'scenes.0.scene_number' },
+    {
+      title: 'a strategy that does not exist',
+      args: ['export', 'sample.json', '--strategy', 'x'],
+      says: 'Allowed choices are direct, cloud, hybrid',
+    },
+    {
+      title: 'a store that does not exist',
+      args: ['export', 'sample.json', '--to', 'dropbox'],
+      says: 'STORAGES is "dropbox": allowed is local',
+    },
+    { title: 'an unknown command', args: ['exprot'], says: 'export' },
+  ])('ends with 2 and says what is wrong with $title', async ({ args, says }) => {
+    await filmFile('broken.json', '{"title":');
+    await filmFile('nofilm.json', { title: 'x', scenes: [{ scene_number: 0, video_url: 'https://h/x.mp4' }] });
+    await filmFile('sample.json', sample());
+
+    const { code, stderr } = await paradoxon(...args);
+
+    expect(code).toBe(2);
+    expect(stderr).toContain(says);
+    expect(stderr).not.toContain('    at ');
+  });
+});

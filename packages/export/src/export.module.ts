@@ -1,0 +1,123 @@
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Logger,
+  Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { StorageModule, StorageRegistry } from '@paradoxon/storage/nest';
+import { SqlCatalogue } from './catalogue/sql-catalogue.ts';
+import type { Strategy } from './catalogue/film-record.ts';
+import { Converge } from './converge/converge.ts';
+import { type Database, openDatabase } from './database/database.ts';
+import { ExportService } from './export.service.ts';
+import { ArchiveQueue } from './jobs/archive-queue.ts';
+import { ExportEvents } from './jobs/export-events.ts';
+
+export interface ExportModuleOptions {
+  readonly strategy: Strategy;
+  /** Plugin modules, the preferred to play from first: `[S3StorageModule.register({…}), …]`. */
+  readonly storages: readonly DynamicModule[];
+  /** Ids of the stores that films are copied to when they do not say; every registered store that can be written, if absent. */
+  readonly copyTo?: readonly string[];
+  /** Id of the plugin that reads direct URLs; `replicate-direct` if absent. */
+  readonly directId?: string;
+  /** PostgreSQL's URL, or a folder for the embedded one. */
+  readonly database: { readonly url: string } | { readonly folder: string };
+  /** Scenes worked on at once; 4 if absent. */
+  readonly concurrency?: number;
+  /** Largest video, bytes; 2 GiB if absent. */
+  readonly maxBytes?: number;
+  /** Life of a direct URL, minutes; 60 if absent. */
+  readonly retentionMinutes?: number;
+  readonly publicUrl?: string;
+  /** Take up at start what an earlier process left undone; true if absent. */
+  readonly resume?: boolean;
+}
+
+export const DATABASE = 'export:database';
+/** Well below the ten seconds after which Docker kills. */
+const GRACE_MS = 5_000;
+const GiB = 1024 ** 3;
+
+/** Starts with the host, and ends in order: the work first, then the database. */
+class ExportLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
+  readonly #logger = new Logger('Export');
+
+  constructor(
+    private readonly service: ExportService,
+    private readonly queue: ArchiveQueue,
+    private readonly database: Database,
+    private readonly resume: boolean,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const scenes = this.resume ? await this.service.resume() : 0;
+    if (scenes > 0) this.#logger.log(`Going on with ${scenes} scenes that an earlier process left undone.`);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.queue.stop(GRACE_MS);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.database.close();
+  }
+}
+
+@Module({})
+export class ExportModule {
+  static forRoot(options: ExportModuleOptions): DynamicModule {
+    const { concurrency = 4, maxBytes = 2 * GiB, retentionMinutes = 60, directId = 'replicate-direct' } = options;
+    const logger = new Logger('Export');
+    return {
+      module: ExportModule,
+      global: true,
+      imports: [StorageModule.forRoot(options.storages)],
+      providers: [
+        ExportEvents,
+        {
+          provide: DATABASE,
+          useFactory: () => openDatabase({ ...options.database, log: (line) => logger.log(line) }),
+        },
+        {
+          provide: SqlCatalogue,
+          inject: [DATABASE],
+          useFactory: (database: Database) => new SqlCatalogue(database),
+        },
+        {
+          provide: ArchiveQueue,
+          inject: [SqlCatalogue, StorageRegistry, ExportEvents],
+          useFactory: (catalogue: SqlCatalogue, registry: StorageRegistry, events: ExportEvents) =>
+            new ArchiveQueue(
+              new Converge({ catalogue, registry, events, directId, maxBytes, now: () => new Date() }),
+              concurrency,
+              (error, job) => logger.error(`Scene ${job.sceneId} of film ${job.filmId} could not be worked on`, error),
+            ),
+        },
+        {
+          provide: ExportService,
+          inject: [SqlCatalogue, StorageRegistry, ArchiveQueue],
+          useFactory: (catalogue: SqlCatalogue, registry: StorageRegistry, queue: ArchiveQueue) => {
+            const writable = registry.all().filter((store) => store.capabilities.write);
+            return new ExportService(catalogue, registry, queue, {
+              strategy: options.strategy,
+              storages: options.copyTo ?? writable.map((store) => store.id),
+              directId,
+              retentionMinutes,
+              ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+            });
+          },
+        },
+        {
+          provide: ExportLifecycle,
+          inject: [ExportService, ArchiveQueue, DATABASE],
+          useFactory: (service: ExportService, queue: ArchiveQueue, database: Database) =>
+            new ExportLifecycle(service, queue, database, options.resume ?? true),
+        },
+      ],
+      exports: [ExportService, ExportEvents, DATABASE],
+    };
+  }
+}

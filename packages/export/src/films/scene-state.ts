@@ -1,0 +1,93 @@
+import type { CopyRecord, FilmRecord, SceneRecord, Strategy } from '../catalogue/film-record.ts';
+
+/**
+ * Derived from the catalogue, never stored.
+ *
+ * - `placeholder`: nothing to play, by intention
+ * - `live`: strategy direct, and the direct URL is alive
+ * - `archiving`: copies are wanted and on their way
+ * - `archived`: every wanted copy is verified
+ * - `degraded`: some wanted copy is missing, but at least one is verified
+ * - `at_risk`: nothing is verified and the direct URL dies soon
+ * - `failed`: nothing is verified, and trying again as it is will not help
+ * - `lost`: nothing is verified and the source is gone
+ */
+export const SCENE_STATES = [
+  'placeholder',
+  'live',
+  'archiving',
+  'archived',
+  'degraded',
+  'at_risk',
+  'failed',
+  'lost',
+] as const;
+export type SceneState = (typeof SCENE_STATES)[number];
+
+/** The direct URL counts as dead this long before its deadline: a player that starts now must still get its bytes. */
+export const LIVE_MARGIN_MS = 2 * 60_000;
+/** Nothing verified and this little time left: `at_risk`. */
+export const RISK_MS = 15 * 60_000;
+
+type Wanting = { readonly strategy: Strategy; readonly storages: readonly string[] };
+const GONE = new Set(['SOURCE_EXPIRED', 'NOT_FOUND']);
+
+/** The stores in which a film's scenes should have a copy. */
+export const wantedStorages = (film: Wanting): readonly string[] => (film.strategy === 'direct' ? [] : film.storages);
+
+/** Verified copies of the scene as it is now; those of an earlier revision do not count. */
+export const verifiedCopies = (scene: SceneRecord): readonly CopyRecord[] =>
+  scene.copies.filter((copy) => copy.state === 'verified' && copy.revision === scene.revision);
+
+/** Wanted stores without a verified copy. */
+export function missingStorages(film: Wanting, scene: SceneRecord): readonly string[] {
+  if (scene.placeholder) return [];
+  const held = new Set(verifiedCopies(scene).map((copy) => copy.storageId));
+  return wantedStorages(film).filter((storage) => !held.has(storage));
+}
+
+export const isGone = (scene: SceneRecord): boolean =>
+  scene.sourceError !== undefined && GONE.has(scene.sourceError.code);
+
+/** Whether the direct URL can be handed out: not known to be gone, and its deadline not near. */
+export function isLive(scene: SceneRecord, now: Date): boolean {
+  if (scene.placeholder || isGone(scene)) return false;
+  return scene.deadline === undefined || scene.deadline.getTime() - LIVE_MARGIN_MS > now.getTime();
+}
+
+export function sceneState(film: Wanting, scene: SceneRecord, now: Date): SceneState {
+  if (scene.placeholder) return 'placeholder';
+  const anyVerified = verifiedCopies(scene).length > 0;
+  const missing = missingStorages(film, scene);
+  if (missing.length === 0 && anyVerified) return 'archived';
+  if (isOnTheWay(scene, missing)) return anyVerified || !isAtRisk(scene, now) ? 'archiving' : 'at_risk';
+  if (anyVerified) return 'degraded';
+  if (isGone(scene) || (scene.deadline !== undefined && scene.deadline <= now)) return 'lost';
+  if (wantedStorages(film).length === 0) return 'live';
+  return isAtRisk(scene, now) ? 'at_risk' : 'failed';
+}
+
+/** A wanted copy that was never tried, or is being made, and no error that ends it. */
+function isOnTheWay(scene: SceneRecord, missing: readonly string[]): boolean {
+  if (scene.sourceError !== undefined && scene.sourceError.code !== 'SOURCE_NOT_READY') return false;
+  return missing.some((storage) => {
+    const copy = scene.copies.find((each) => each.storageId === storage && each.revision === scene.revision);
+    return copy === undefined || copy.state === 'copying' || copy.error?.code === 'SOURCE_NOT_READY';
+  });
+}
+
+const isAtRisk = (scene: SceneRecord, now: Date): boolean =>
+  scene.deadline !== undefined && scene.deadline.getTime() - RISK_MS <= now.getTime();
+
+export const EXPORT_STATUSES = ['empty', 'processing', 'completed', 'partial', 'failed'] as const;
+export type ExportStatus = (typeof EXPORT_STATUSES)[number];
+
+/** One word for a film: all scenes there, some, none, or still at work. */
+export function exportStatus(film: FilmRecord, now: Date): ExportStatus {
+  const states = film.scenes.map((scene) => sceneState(film, scene, now)).filter((state) => state !== 'placeholder');
+  if (states.length === 0) return 'empty';
+  if (states.some((state) => state === 'archiving')) return 'processing';
+  const whole = states.filter((state) => state === 'archived' || state === 'live').length;
+  if (whole === states.length) return 'completed';
+  return whole > 0 || states.includes('degraded') ? 'partial' : 'failed';
+}
