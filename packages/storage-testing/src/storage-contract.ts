@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert';
 import type { StorageCapabilities } from '@paradoxon/storage';
 import { atomicPut } from './contract/atomic-put.ts';
 import { createIfAbsent } from './contract/create-if-absent.ts';
@@ -42,23 +43,27 @@ const RULES: Readonly<Record<string, readonly Rule[]>> = {
 
 /**
  * The contract as cases for any runner: those that concern a plugin with the claimed capabilities. Each case makes a fresh
- * plugin and puts it away again.
+ * plugin and puts it away again, and rejects with an AssertionError that says what the contract expects.
  */
 export function storageContract(harness: StorageHarness): readonly ContractCase[] {
   const claims: StorageCapabilities = { ...NOTHING, ...harness.supports };
   return Object.entries(RULES).flatMap(([subject, rules]) =>
     rules
       .filter(({ when }) => when?.(claims) ?? true)
-      .map(({ title, check }) => ({
-        title: `${subject}: ${title}`,
-        run: async () => {
-          const given = new Given(await harness.create(), claims, harness);
-          try {
-            await check(given);
-          } finally {
-            await given.end();
-          }
-        },
-      })),
+      .map((rule) => ({ title: `${subject}: ${rule.title}`, run: () => run(rule, harness, claims) })),
   );
+}
+
+async function run({ title, check }: Rule, harness: StorageHarness, claims: StorageCapabilities): Promise<void> {
+  const given = new Given(await harness.create(), claims, harness);
+  try {
+    await check(given);
+  } catch (error) {
+    if (error instanceof AssertionError) throw error;
+    // a call that the rule takes for granted was rejected
+    const message = `The contract expects that a store ${title}. A call that should have succeeded was rejected: ${String(error)}`;
+    throw Object.assign(new AssertionError({ message }), { cause: error });
+  } finally {
+    await given.end();
+  }
 }

@@ -1,11 +1,13 @@
 import { describeStoragePlugin, type FaultyStorage, faultyStorage, MemoryStorage } from '../src/index.ts';
-import { everything, poor, readOnly } from './memory-harness.ts';
+import { everything, poor, readOnly, served } from './memory-harness.ts';
 
 describeStoragePlugin('MemoryStorage', everything());
 
 describeStoragePlugin('MemoryStorage with most capabilities switched off', poor());
 
 describeStoragePlugin('MemoryStorage, read-only', readOnly());
+
+describeStoragePlugin('MemoryStorage with signed links', served());
 
 const inside = new WeakMap<object, MemoryStorage>();
 

@@ -1,5 +1,6 @@
 import type { StoragePlugin } from '@paradoxon/storage';
 import { MemoryStorage, type StorageHarness } from '../src/index.ts';
+import { type LinkFlaws, ServedMemory } from './served-memory.ts';
 
 /** The reference plugin, or something built on it. */
 export function everything(create: () => StoragePlugin = () => new MemoryStorage()): StorageHarness {
@@ -54,5 +55,15 @@ export function readOnly(): StorageHarness {
     },
     sample: () => Promise.resolve({ key, bytes }),
     absentKey: 'films/1/absent.mp4',
+  };
+}
+
+/** A store that issues signed links. */
+export function served(flaws?: LinkFlaws): StorageHarness {
+  const harness = everything();
+  return {
+    ...harness,
+    supports: { ...harness.supports, signedUrl: { maxTtlSeconds: 3600 } },
+    create: () => ServedMemory.start(flaws),
   };
 }
