@@ -206,7 +206,7 @@ describe('size', () => {
     const { origin, sent } = await startEndless();
     const { body } = await fetchWith().request(origin.url());
 
-    body.once('readable', () => body.read(1));
+    body.once('readable', () => void body.read(1));
     await sleep(300);
 
     expect(sent()).toBeGreaterThan(0);
