@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { FetchError } from './fetch-error.ts';
 import { type ResolvedFetchPolicy } from './fetch-policy.ts';
 import { canonicalAddress, isForbiddenAddress } from './forbidden-address.ts';
@@ -40,6 +41,8 @@ function reasonAgainst(url: URL, policy: ResolvedFetchPolicy): string | undefine
   if (url.protocol !== 'https:' && !(local && url.protocol === 'http:')) return 'Only https is allowed.';
   if (url.username !== '' || url.password !== '') return 'A URL with a user name or password is not allowed.';
   if (url.port !== '' && !local) return 'Only port 443 is allowed.';
+  // the connection is what is guarded; here it is only said earlier, for those who hand a URL to somebody else
+  if (isIP(host) !== 0 && !mayReach(host, policy)) return `The address ${host} is not public.`;
   if (!local && !policy.allowedHosts.some((entry) => matches(entry, url.hostname))) {
     return `The host "${url.hostname}" is not one of the allowed hosts.`;
   }

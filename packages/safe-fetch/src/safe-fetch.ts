@@ -43,6 +43,15 @@ export class SafeFetch {
   }
 
   /**
+   * Judges a URL without requesting it: for one that is handed to somebody else. Names are judged by the host list only;
+   * where they lead is known when they are connected to.
+   * @throws FetchError `FORBIDDEN_URL`
+   */
+  assertAllowed(url: string | URL): void {
+    parseAllowedUrl(url, this.policy);
+  }
+
+  /**
    * One request; redirects are followed (not those of a POST, whose body was meant for one address), and any other
    * status is answered. A body without an announced length is taken as whole when the connection ends.
    *

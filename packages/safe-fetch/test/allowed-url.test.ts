@@ -149,3 +149,20 @@ it.each([
 ])('the policy %j is refused at once, naming %s', (policy, option) => {
   expect(() => new SafeFetch(policy)).toThrow(option);
 });
+
+it.each([
+  { url: 'https://replicate.delivery/x.mp4', allowed: true },
+  { url: 'https://example.com/x.mp4', allowed: true },
+  { url: 'http://127.0.0.1:8080/x.mp4', allowed: true },
+  { url: 'https://10.0.0.1/x.mp4', allowed: false },
+  { url: 'https://[::ffff:169.254.169.254]/x.mp4', allowed: false },
+  { url: 'http://example.com/x.mp4', allowed: false },
+  { url: 'https://user:secret@example.com/x.mp4', allowed: false },
+])('judges $url ($allowed) before it is handed to somebody else', ({ url, allowed }) => {
+  const fetch = new SafeFetch({ allowedHosts: ['*'], allowedPrivateAddresses: ['127.0.0.1'] });
+
+  const judge = () => fetch.assertAllowed(url);
+
+  if (allowed) expect(judge).not.toThrow();
+  else expect(judge).toThrow(expect.objectContaining({ code: 'FORBIDDEN_URL' }));
+});
