@@ -3,7 +3,7 @@ import { access, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { DatabaseError } from './database-error.ts';
-import { giveTo, type ServerUser } from './server-user.ts';
+import { chooseServerUser, giveTo, NOBODY, type ServerUser } from './server-user.ts';
 
 const run = promisify(execFile);
 
@@ -18,6 +18,7 @@ const INITDB = [
   '--no-instructions',
 ];
 
+const NAMELESS = /could not look up effective user/;
 const initPrefix = (data: string) => `${basename(data)}.init-`;
 
 /** Makes the PostgreSQL data folder, whole or not at all, unless it exists. Two processes at once are fine: one wins. */
@@ -28,9 +29,7 @@ export async function ensureCluster(data: string, programs: string, user: Server
   }
   const init = await mkdtemp(join(dirname(data), initPrefix(data)));
   try {
-    if (user.owner) await giveTo(user.owner, init);
-    const { file, args, options } = user.command(join(programs, 'initdb'), ['--pgdata', init, ...INITDB]);
-    await run(file, args, options);
+    await initialise(init, programs, user);
     await rename(init, data);
   } catch (cause) {
     await rm(init, { recursive: true, force: true });
@@ -38,6 +37,22 @@ export async function ensureCluster(data: string, programs: string, user: Server
     throw new DatabaseError('DATABASE_UNAVAILABLE', `Cannot make the database folder ${data}: ${reasonOf(cause)}`, {
       cause,
     });
+  }
+}
+
+async function initialise(init: string, programs: string, user: ServerUser): Promise<void> {
+  const initdb = async (as: ServerUser) => {
+    if (as.owner) await giveTo(as.owner, init);
+    const { file, args, options } = as.command(join(programs, 'initdb'), ['--pgdata', init, ...INITDB]);
+    await run(file, args, options);
+  };
+  try {
+    await initdb(user);
+  } catch (error) {
+    // Unlike the server, initdb wants its user to have a name, and in a container the owner of a mounted folder has none.
+    if (user.owner === undefined || !NAMELESS.test(reasonOf(error))) throw error;
+    await initdb(await chooseServerUser(init, programs, [], NOBODY));
+    await giveTo(user.owner, init);
   }
 }
 
@@ -61,5 +76,6 @@ async function isCluster(data: string): Promise<boolean> {
 function reasonOf(error: unknown): string {
   const { code, message, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
   if (code === 'ENOTEMPTY' || code === 'EEXIST') return 'it exists, and holds something else than a database.';
-  return stderr?.trim() || message;
+  const reason = stderr?.trim() || message;
+  return NAMELESS.test(reason) ? `${reason}. Give it a name in /etc/passwd, or set DATABASE_URL.` : reason;
 }

@@ -37,9 +37,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const { log = () => undefined } = options;
   const server = await chooseServer(options);
   const pool = new pg.Pool({ connectionString: server.url, max: MAX_CONNECTIONS, connectionTimeoutMillis: 30_000 });
-  // of a connection that lies idle in the pool: the pool replaces it, and who needs it next hears if that fails
-  pool.on('error', (error) => log(`A database connection broke: ${error.message}`));
   let closing: Promise<void> | undefined;
+  // of a connection that lies idle in the pool: the pool replaces it, and who needs it next hears if that fails
+  pool.on('error', (error) => {
+    if (!closing) log(`A database connection broke: ${error.message}`);
+  });
   const close = async () => {
     await pool.end();
     await server.stop();
@@ -101,7 +103,7 @@ async function checkVersion(pool: pg.Pool, name: string): Promise<void> {
 function toDatabaseError(error: unknown, name: string): DatabaseError {
   if (DatabaseError.is(error)) return error;
   // a host with several addresses fails with one error for each, and an empty message around them
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  const reason = first instanceof Error ? first.message : String(first);
-  return new DatabaseError('DATABASE_UNAVAILABLE', `Cannot use ${name}: ${reason}`, { cause: error });
+  const { errors } = error as Partial<AggregateError>;
+  const { message } = (errors?.[0] ?? error) as Error;
+  return new DatabaseError('DATABASE_UNAVAILABLE', `Cannot use ${name}: ${message}`, { cause: error });
 }

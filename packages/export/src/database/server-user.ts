@@ -6,8 +6,8 @@ import { DatabaseError } from './database-error.ts';
 
 const run = promisify(execFile);
 
-/** nobody, on every Linux. A number: containers often have no /etc/passwd entry for it. */
-const NOBODY = 65534;
+/** nobody, on every Linux. */
+export const NOBODY: Owner = { uid: 65534, gid: 65534 };
 
 /**
  * From root to an ordinary user that may still pass folders which only root may enter: a checkout under /root, a data folder
@@ -55,11 +55,17 @@ const OPTIONS = { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC'
  * @param data where the data is or will be
  * @param programs the folder of what has to be executed
  * @param others further folders that have to be entered; all of them real paths
+ * @param wanted who it shall be, when we are root
  * @throws DatabaseError `DATABASE_UNAVAILABLE` when that user cannot get there
  */
-export async function chooseServerUser(data: string, programs: string, others: string[]): Promise<ServerUser> {
+export async function chooseServerUser(
+  data: string,
+  programs: string,
+  others: readonly string[],
+  wanted?: Owner,
+): Promise<ServerUser> {
   if (process.getuid?.() !== 0) return { command: (file, args) => ({ file, args, options: OPTIONS }) };
-  const owner = await ownerOf(data);
+  const owner = wanted ?? (await ownerOf(data));
   const closed = await closedFolder([dirname(data), programs, ...others], owner);
   if (closed === undefined) {
     return { owner, command: (file, args) => ({ file, args, options: { ...OPTIONS, ...owner } }) };
@@ -98,7 +104,7 @@ async function ownerOf(data: string): Promise<Owner> {
     const { uid, gid } = await lstat(path).catch(() => ({ uid: 0, gid: 0 }));
     if (uid !== 0) return { uid, gid };
   }
-  return { uid: NOBODY, gid: NOBODY };
+  return NOBODY;
 }
 
 /** The first of all folders on the way to `paths` that the user cannot enter. Access lists are not read. */
