@@ -49,9 +49,10 @@ export function rangeHeader(range: ByteRange): string {
 
 function answer(range: ByteRange, size: number): Exclude<RangeAnswer, { status: 200 }> {
   if ('suffix' in range) {
-    if (range.suffix === 0 || size === 0) return { status: 416 };
+    if (!(range.suffix >= 1) || size === 0) return { status: 416 };
     return { status: 206, start: Math.max(0, size - range.suffix), end: size - 1 };
   }
   const end = Math.min(range.end ?? Infinity, size - 1);
-  return range.start > end ? { status: 416 } : { status: 206, start: range.start, end };
+  const served = Number.isInteger(range.start) && range.start >= 0 && range.start <= end;
+  return served ? { status: 206, start: range.start, end } : { status: 416 };
 }

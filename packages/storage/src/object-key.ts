@@ -17,7 +17,7 @@ const FORBIDDEN = /[\p{Cc}\\]/u;
 export function assertObjectKey(key: string): string {
   const problem = keyProblem(key);
   if (problem === undefined) return key;
-  throw new StorageError('INVALID_KEY', `Object key ${JSON.stringify(key).slice(0, 200)} ${problem}.`, {
+  throw new StorageError('INVALID_KEY', `Object key ${String(JSON.stringify(key)).slice(0, 200)} ${problem}.`, {
     scope: 'local',
   });
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { parseRange } from '../byte-range.ts';
-import type { ObjectInfo, StoragePlugin } from '../storage-plugin.ts';
+import type { ObjectInfo, OpenedObject, StoragePlugin } from '../storage-plugin.ts';
 
 export interface ServeOptions {
   /** `Content-Disposition`; `inline` when not given. */
@@ -10,10 +10,10 @@ export interface ServeOptions {
 
 /**
  * Answers GET and HEAD of one object over Node's own HTTP: 200, 206, 304 or 416, streamed, with the store's content type.
- * The client leaving closes the store's stream at once and is no error.
+ * The client leaving, at any time, closes the store's stream at once and is no error.
  *
- * @throws StorageError of `head` and `open`, before anything was sent; afterwards the connection is cut, so that a client
- *   never takes a short body for a whole one
+ * @throws StorageError of `head` and `open`, before anything was sent; or what broke the body half-way: the connection is
+ *   cut by then, so that the client never takes a short body for a whole one (`response.headersSent` tells the two apart)
  */
 export async function serveObject(
   store: StoragePlugin,
@@ -24,49 +24,52 @@ export async function serveObject(
 ): Promise<void> {
   const leave = new AbortController();
   response.once('close', () => leave.abort());
-  const info = await store.head(key, { signal: leave.signal });
-  const headers = objectHeaders(info, options);
-  if (info.etag !== undefined && request.headers['if-none-match'] === quoted(info.etag)) {
-    response.writeHead(304, headers).end();
-    return;
-  }
-  const answer = rangeStillMeant(request, info)
-    ? parseRange(request.headers.range, info.size)
-    : { status: 200 as const };
-  if (answer.status === 416) {
-    response.writeHead(416, { ...headers, 'content-range': `bytes */${info.size}` }).end();
-    return;
-  }
-  const range = answer.status === 206 ? { start: answer.start, end: answer.end } : undefined;
-  const length = range ? range.end - range.start + 1 : info.size;
-  const opened =
-    request.method === 'HEAD' || length === 0
-      ? undefined
-      : await store.open(key, {
-          signal: leave.signal,
-          ...(range ? { range } : {}),
-          ...(info.etag !== undefined && store.capabilities.ifMatch ? { ifMatch: info.etag } : {}),
-        });
-  response.writeHead(answer.status, {
-    ...headers,
-    'content-length': length,
-    ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${info.size}` } : {}),
-  });
-  if (!opened) {
-    response.end();
-    return;
-  }
+  if (response.destroyed) leave.abort();
+  let opened: OpenedObject | undefined;
+  let storeFailed = false;
   try {
-    await pipeline(opened.body, response);
+    const info = await store.head(key, { signal: leave.signal });
+    const headers = objectHeaders(store, info, options);
+    if (info.etag !== undefined && request.headers['if-none-match'] === quoted(info.etag)) {
+      response.writeHead(304, headers).end();
+      return;
+    }
+    const answer =
+      store.capabilities.range && rangeStillMeant(request, info)
+        ? parseRange(request.headers.range, info.size)
+        : { status: 200 as const };
+    if (answer.status === 416) {
+      response.writeHead(416, { ...headers, 'content-range': `bytes */${info.size}` }).end();
+      return;
+    }
+    const range = answer.status === 206 ? { start: answer.start, end: answer.end } : undefined;
+    const length = range ? range.end - range.start + 1 : info.size;
+    if (request.method !== 'HEAD' && length > 0) {
+      opened = await store.open(key, {
+        signal: leave.signal,
+        ...(range ? { range } : {}),
+        ...(info.etag !== undefined && store.capabilities.ifMatch ? { ifMatch: info.etag } : {}),
+      });
+      // before pipeline's own listener: when the client has left, the response is destroyed before the body is
+      opened.body.once('error', () => (storeFailed = !response.destroyed));
+    }
+    response.writeHead(answer.status, {
+      ...headers,
+      'content-length': length,
+      ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${info.size}` } : {}),
+    });
+    if (opened) await pipeline(opened.body, response);
+    else response.end();
   } catch (error) {
-    // the head is out: all that is left to say is a broken connection, which pipeline has already made
-    if (!leave.signal.aborted && !response.destroyed) throw error;
+    if (storeFailed || !leave.signal.aborted) throw error;
+  } finally {
+    opened?.body.destroy();
   }
 }
 
-function objectHeaders(info: ObjectInfo, options: ServeOptions): Record<string, string> {
+function objectHeaders(store: StoragePlugin, info: ObjectInfo, options: ServeOptions): Record<string, string> {
   return {
-    'accept-ranges': 'bytes',
+    'accept-ranges': store.capabilities.range ? 'bytes' : 'none',
     'content-type': info.contentType ?? 'application/octet-stream',
     'content-disposition': options.contentDisposition ?? 'inline',
     'x-content-type-options': 'nosniff',

@@ -14,10 +14,12 @@ export class StorageRegistry implements OnApplicationShutdown {
 
   /** @throws StorageError `DUPLICATE_ID`, or `INVALID_CONFIG` for another `apiVersion` or an id that is no id */
   add(store: StoragePlugin): void {
-    if (store.apiVersion !== STORAGE_API_VERSION) {
+    // a plugin of another version says something that this version's types do not know
+    const apiVersion: number = store.apiVersion;
+    if (apiVersion !== STORAGE_API_VERSION) {
       throw new StorageError(
         'INVALID_CONFIG',
-        `Storage "${store.id}" speaks contract version ${String(store.apiVersion)}; this host speaks ` +
+        `Storage "${store.id}" speaks contract version ${String(apiVersion)}; this host speaks ` +
           `${STORAGE_API_VERSION}. Install a version of the plugin made for @paradoxon/storage ${STORAGE_API_VERSION}.`,
         { scope: 'local', storage: store.id },
       );
@@ -61,6 +63,6 @@ export class StorageRegistry implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.all().map((store) => store.close?.()));
+    await Promise.all(this.all().map(async (store) => store.close?.()));
   }
 }

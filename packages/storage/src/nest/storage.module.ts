@@ -20,7 +20,8 @@ export class StorageModule {
           useFactory: (...stores: StoragePlugin[]) => new StorageRegistry(stores),
         },
       ],
-      exports: [StorageRegistry],
+      // with the plugins, so that @InjectStorage works wherever the registry does
+      exports: [StorageRegistry, ...plugins],
     };
   }
 }
