@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExportInfo } from '@paradoxon/export';
 import { type SourceServer, startFaultProxy, startSourceServer } from '@paradoxon/storage-testing';
@@ -205,6 +208,36 @@ describe('what goes wrong stays with its scene', () => {
   });
 });
 
+describe('a full disk', () => {
+  const missing = whatIsMissingForASmallDisk();
+  if (missing) console.warn(`SKIPPED: the test of a full disk. Missing: ${missing}`);
+
+  (missing ? it.skip : it)(
+    'fails the scene that does not fit, by code, and leaves the others whole',
+    async () => {
+      const own = await temporaryFolder();
+      const small = join(own.path, 'small');
+      mountSmallDisk(small);
+      const running = await startService(join(own.path, 'data'), { LOCAL_STORAGE_DIR: small });
+
+      await post('/v1/films', { film_id: 'full', title: 'Full', scenes: sampleScenes() }, running.url);
+      const info = await settled('full', running.url);
+      await running.end('SIGTERM');
+
+      expect(info.scenes.map((scene) => scene.copies[0]?.error?.code ?? scene.state)).toEqual([
+        ...Array.from({ length: 5 }, () => 'archived'),
+        'QUOTA_EXCEEDED',
+      ]);
+      expect(info.scenes[5]?.copies[0]?.error?.message).toContain(small);
+      expect(await readdir(join(small, '.paradoxon/tmp'))).toEqual([]);
+      expect(await readdir(join(small, 'films/full'))).toHaveLength(5);
+      execFileSync('umount', ['--lazy', small]);
+      await own.remove();
+    },
+    60_000,
+  );
+});
+
 describe('operations', () => {
   it('is alive and ready, telling database and stores apart', async () => {
     const ready = await call('/health/ready');
@@ -276,6 +309,24 @@ describe('an end in the middle of the work', () => {
     90_000,
   );
 });
+
+function mountSmallDisk(path: string): void {
+  mkdirSync(path, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', path], { stdio: 'pipe' });
+}
+
+function whatIsMissingForASmallDisk(): string | undefined {
+  const path = mkdtempSync(join(tmpdir(), 'paradoxon-disk-'));
+  try {
+    mountSmallDisk(path);
+    execFileSync('umount', ['--lazy', path]);
+    return undefined;
+  } catch (error) {
+    return `the right to mount a tmpfs (${String(error).split('\n')[0]})`;
+  } finally {
+    rmSync(path, { recursive: true, force: true });
+  }
+}
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
