@@ -35,6 +35,6 @@ export function deadlineOf(
   const believed = [prediction.created_at, prediction.started_at]
     .filter((text) => text !== undefined && TIMESTAMP.test(text))
     .map((text) => Date.parse(text ?? ''))
-    .filter((time) => time <= received && time > received - retention);
+    .filter((time) => time > received - retention);
   return new Date(Math.min(received, ...believed) + retention);
 }

@@ -47,7 +47,10 @@ function isNothing(value: unknown): boolean {
   return value == null || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
-/** The error is free text, now and then JSON; it may quote the input, so it is cut and its URLs are redacted. */
+/**
+ * The error is free text, now and then JSON. It may quote the input, so its URLs are redacted, before it is cut: half a
+ * password is not recognised as one.
+ */
 function errorText({ error }: Prediction): string {
   if (isNothing(error) || error === '') return '';
   const text = typeof error === 'string' ? error : JSON.stringify(error);

@@ -43,16 +43,15 @@ async function firstByte(fetch: SafeFetch, url: string, signal: AbortSignal | un
   }
 }
 
-/** "The last n bytes" needs the size first; and the file must still have it then. */
+/** "The last n bytes" needs the size first. */
 async function withoutSuffix(
   fetch: SafeFetch,
   url: string,
   range: ByteRange | undefined,
   signal: AbortSignal | undefined,
-): Promise<{ readonly start: number; readonly end?: number; readonly expectedSize?: number } | undefined> {
+): Promise<{ readonly start: number; readonly end?: number } | undefined> {
   if (!range || !('suffix' in range)) return range;
-  const { size } = await headRemoteVideo(fetch, url, signal);
-  return { ...resolveRange(range, size), expectedSize: size };
+  return resolveRange(range, (await headRemoteVideo(fetch, url, signal)).size);
 }
 
 async function openedAs(ifMatch: string | undefined, open: () => Promise<RemoteFile>): Promise<RemoteFile> {

@@ -56,6 +56,11 @@ describe('the video of a prediction', () => {
       code: 'SOURCE_EXPIRED',
     },
     {
+      title: 'said to be removed, although its input is still there',
+      fields: { status: 'succeeded', output: null, data_removed: true },
+      code: 'SOURCE_EXPIRED',
+    },
+    {
       title: 'removed, without being said to be',
       fields: { status: 'succeeded', output: null, input: {} },
       code: 'SOURCE_EXPIRED',
@@ -82,6 +87,14 @@ describe('the video of a prediction', () => {
     expect(error.message).toContain('cannot fetch https://bucket.example/first.png');
     expect(error.message).not.toContain('PLANTED');
     expect(error.message.length).toBeLessThan(500);
+  });
+
+  it('cuts no password open', async () => {
+    const text = `${'x'.repeat(282)} https://user:1234PLANTED@bucket.example/${'y'.repeat(100)}`;
+
+    const error = await errorOf(() => videoUrlOf(prediction({ status: 'failed', error: text })));
+
+    expect(error.message).not.toContain('1234');
   });
 
   it('passes on an error that is JSON', async () => {

@@ -17,6 +17,7 @@ describe('the options', () => {
     { option: 'apiUrl', value: 'api.replicate.com', allowed: 'https URL' },
     { option: 'apiUrl', value: 'http://api.replicate.com', allowed: 'https URL' },
     { option: 'apiUrl', value: 'https://user:pass@api.replicate.com', allowed: 'https URL' },
+    { option: 'apiUrl', value: 'https://api.replicate.com:8443', allowed: 'without port' },
     { option: 'apiUrl', value: 'http://127.0.0.1:3000', allowed: 'allowedPrivateAddresses' },
     { option: 'allowedHosts', value: 'replicate.delivery', allowed: 'list of host names' },
     { option: 'allowedHosts.0', value: ['https://replicate.delivery'], allowed: 'host name' },

@@ -79,6 +79,41 @@ describe('the request gate', () => {
     expect(calls).toEqual(['patient']);
   });
 
+  it('keeps the order when somebody in the middle of the queue aborts', async () => {
+    const gate = new RequestGate();
+    gate.pause(30);
+    const release = Promise.withResolvers<void>();
+    const first = gate.pass(() => release.promise);
+    const abort = new AbortController();
+    const second = gate.pass(() => Promise.resolve(), abort.signal).catch(() => 'aborted');
+    let thirdCalled = false;
+    const third = gate.pass(() => Promise.resolve((thirdCalled = true)));
+
+    abort.abort();
+    expect(await second).toBe('aborted');
+    await new Promise((resolve) => setTimeout(resolve, 60));
+
+    expect(thirdCalled).toBe(false);
+    release.resolve();
+    await Promise.all([first, third]);
+  });
+
+  it('lets nobody who comes later overtake the queue', async () => {
+    const gate = new RequestGate();
+    gate.pause(30);
+    const release = Promise.withResolvers<void>();
+    const first = gate.pass(() => release.promise);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    let laterCalled = false;
+
+    const later = gate.pass(() => Promise.resolve((laterCalled = true)));
+
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(laterCalled).toBe(false);
+    release.resolve();
+    await Promise.all([first, later]);
+  });
+
   it('goes on after a call that failed', async () => {
     const gate = new RequestGate();
     gate.pause(20);
