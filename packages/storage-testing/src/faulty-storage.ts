@@ -1,4 +1,4 @@
-import { pipeline, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   type ByteSource,
   type CallOptions,
@@ -121,29 +121,46 @@ async function open(inner: StoragePlugin, faults: Faults, key: string, options: 
   const opened = await inner.open(key, options);
   if (!step && !faults.slow) return opened;
   const { failAfterBytes, stallAfterBytes, corrupt } = step?.fault ?? {};
+  const chunks = opened.body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let left = failAfterBytes ?? stallAfterBytes ?? Infinity;
-  let first = true;
-  const body = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      const part = Buffer.from(chunk.subarray(0, left));
-      left -= part.byteLength;
-      if (corrupt && first && step) {
-        part[0] = (part[0] ?? 0) ^ 1;
-        step.happened = true;
-      }
-      first = false;
-      this.push(part);
-      if (left > 0 || !step) {
-        faults.throttle(part.byteLength, 'open', options).then(() => done(), done);
-        return;
-      }
+  let corrupting = corrupt === true;
+
+  async function read(body: Readable): Promise<void> {
+    if (left === 0 && step) {
       step.happened = true;
-      // a stall never says that it is done; destroying the body ends it
-      if (failAfterBytes !== undefined) done(faults.error('open', key, step.fault));
+      // a stall never gives anything again; destroying the body ends it
+      if (failAfterBytes !== undefined) throw faults.error('open', key, step.fault);
+      return;
+    }
+    const next = await chunks.next();
+    if (next.done) {
+      body.push(null);
+      return;
+    }
+    const part = Buffer.from(next.value.subarray(0, left));
+    left -= part.byteLength;
+    if (corrupting && step) {
+      part[0] = (part[0] ?? 0) ^ 1;
+      corrupting = false;
+      step.happened = true;
+    }
+    await faults.throttle(part.byteLength, 'open', options);
+    body.push(part);
+  }
+
+  const body = new Readable({
+    // nothing ahead of the reader: what is buffered when a body fails is lost
+    highWaterMark: 1,
+    read() {
+      read(this).catch((error: unknown) => this.destroy(error as Error));
+    },
+    destroy(error, done) {
+      opened.body.destroy();
+      done(error);
     },
   });
-  // whoever reads `body` is told; here there is nothing to add
-  pipeline(opened.body, body, () => undefined);
+  // also while nobody reads
+  opened.body.once('error', (error) => body.destroy(error));
   return { ...opened, body };
 }
 

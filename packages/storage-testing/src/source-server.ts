@@ -244,5 +244,5 @@ function decoded(path: string): string {
 function pathInFolder(folder: string, name: string): string | undefined {
   const root = resolve(folder);
   const path = resolve(root, `.${name}`);
-  return path.startsWith(root + sep) ? path : undefined;
+  return path.startsWith(root + sep) && !path.includes('\0') ? path : undefined;
 }

@@ -54,16 +54,22 @@ export function storageContract(harness: StorageHarness): readonly ContractCase[
   );
 }
 
-async function run({ title, check }: Rule, harness: StorageHarness, claims: StorageCapabilities): Promise<void> {
+async function run(rule: Rule, harness: StorageHarness, claims: StorageCapabilities): Promise<void> {
   const given = new Given(await harness.create(), claims, harness);
+  const broken = await brokenBy(rule, given);
+  const untidy = await given.end().catch((error: unknown) => error);
+  if (broken ?? untidy) throw broken ?? untidy;
+}
+
+/** @returns what the rule complains about, if anything */
+async function brokenBy({ title, check }: Rule, given: Given): Promise<AssertionError | undefined> {
   try {
     await check(given);
+    return undefined;
   } catch (error) {
-    if (error instanceof AssertionError) throw error;
+    if (error instanceof AssertionError) return error;
     // a call that the rule takes for granted was rejected
     const message = `The contract expects that a store ${title}. A call that should have succeeded was rejected: ${String(error)}`;
-    throw Object.assign(new AssertionError({ message }), { cause: error });
-  } finally {
-    await given.end();
+    return Object.assign(new AssertionError({ message }), { cause: error });
   }
 }

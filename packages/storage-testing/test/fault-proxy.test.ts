@@ -1,58 +1,173 @@
-import { afterEach, it } from '@jest/globals';
-import { startFaultProxy, startSourceServer, type FaultProxy, type SourceServer } from '../src/index.ts';
+import { createServer, connect, type AddressInfo, type Server } from 'node:net';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { type FaultProxy, startFaultProxy } from '../src/index.ts';
 
-const SIZE = 300_000;
-let server: SourceServer;
+const ANSWER = Buffer.alloc(300_000, 'answer ');
+let target: Server;
+/** What the target was sent. */
+let asked: string[];
 let proxy: FaultProxy;
+
+beforeEach(async () => {
+  asked = [];
+  target = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (data) => {
+      asked.push(data.toString());
+      socket.end(ANSWER);
+    });
+  });
+  await new Promise<void>((listening) => target.listen(0, '127.0.0.1', listening));
+  proxy = await startFaultProxy({ host: '127.0.0.1', port: (target.address() as AddressInfo).port });
+});
 
 afterEach(async () => {
   await proxy.close();
-  await server.close();
+  await new Promise((closed) => target.close(closed));
 });
 
-async function setUp(): Promise<void> {
-  server = await startSourceServer({ files: { '/film.mp4': { size: SIZE, seed: 7 } } });
-  proxy = await startFaultProxy({ host: '127.0.0.1', port: server.port });
+interface Reading {
+  bytes: Buffer;
+  /** 'end' after FIN, 'silence' when nothing came for a while, or the code of the error. */
+  end: string;
+  ms: number;
 }
 
-/** Reads until the end or the first error, on a connection of its own. */
-async function read(signal?: AbortSignal): Promise<{ bytes: number; error?: string }> {
-  let bytes = 0;
-  try {
-    const response = await fetch(proxy.url('/film.mp4'), {
-      headers: { connection: 'close' },
-      ...(signal ? { signal } : {}),
-    });
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) bytes += chunk.byteLength;
-    return { bytes };
-  } catch (error) {
-    const { message, cause } = error as Error & { cause?: { code?: string } };
-    return { bytes, error: cause?.code ?? message };
-  }
+/** One connection: asks and reads to the end, whatever kind of end it is. */
+function ask(silenceMs = 10_000): Promise<Reading> {
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    const socket = connect(proxy.port, proxy.host, () => socket.write('please'));
+    const finish = (end: string): void => {
+      socket.destroy();
+      resolve({ bytes: Buffer.concat(chunks), end, ms: performance.now() - began });
+    };
+    socket.setTimeout(silenceMs, () => finish('silence'));
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('end', () => finish('end'));
+    socket.on('error', (error: NodeJS.ErrnoException) => finish(error.code ?? ''));
+  });
 }
 
-it('x', async () => {
-  await setUp();
-  console.log(await read());
-  proxy.inject({ cutAfterBytes: 1000 }, 1);
-  console.log(await read());
-  proxy.inject({ resetAfterBytes: 100_000 }, 1);
-  console.log(await read());
-  proxy.inject({ stallAfterBytes: 100_000 }, 1);
-  console.log(await read(AbortSignal.timeout(300)));
-  proxy.inject({ down: true }, 1);
-  console.log(await read());
+it('passes everything on when nothing is injected', async () => {
+  const { bytes, end } = await ask();
+
+  expect(bytes.equals(ANSWER)).toBe(true);
+  expect(end).toBe('end');
+  expect(proxy).toMatchObject({ connections: 1, faulted: 0, bytesPassed: ANSWER.byteLength });
+});
+
+it('closes the connection after exactly so many bytes', async () => {
+  proxy.inject({ cutAfterBytes: 100_001 }, 1);
+
+  const { bytes, end } = await ask();
+
+  expect(bytes.equals(ANSWER.subarray(0, 100_001))).toBe(true);
+  expect(end).toBe('end');
+  expect(proxy.faulted).toBe(1);
+});
+
+it('lets the target work and loses its answer when it cuts after 0 bytes', async () => {
   proxy.inject({ cutAfterBytes: 0 }, 1);
-  console.log(await read());
-  let t = Date.now();
-  proxy.inject({ latencyMs: 200 }, 1);
-  console.log(await read(), Date.now() - t);
-  t = Date.now();
+
+  const { bytes, end } = await ask();
+
+  expect(asked).toEqual(['please']);
+  expect(bytes).toHaveLength(0);
+  expect(end).toBe('end');
+});
+
+it('resets the connection after exactly so many bytes', async () => {
+  proxy.inject({ resetAfterBytes: 100_001 }, 1);
+
+  const { bytes, end } = await ask();
+
+  expect(bytes).toHaveLength(100_001);
+  expect(end).toBe('ECONNRESET');
+});
+
+it('falls silent after exactly so many bytes and keeps the connection open', async () => {
+  proxy.inject({ stallAfterBytes: 100_001 }, 1);
+
+  const { bytes, end } = await ask(200);
+
+  expect(bytes).toHaveLength(100_001);
+  expect(end).toBe('silence');
+});
+
+it('answers late', async () => {
+  proxy.inject({ latencyMs: 150 }, 1);
+
+  const { bytes, ms } = await ask();
+
+  expect(bytes).toHaveLength(ANSWER.byteLength);
+  expect(ms).toBeGreaterThanOrEqual(145);
+});
+
+it('keeps to a bandwidth', async () => {
   proxy.inject({ bytesPerSecond: 1_000_000 }, 1);
-  console.log(await read(), Date.now() - t);
-  t = Date.now();
-  proxy.inject({ dripBytes: 100_000 }, 1);
-  console.log(await read(), Date.now() - t);
-  t = Date.now();
-  console.log(await read(), Date.now() - t, proxy.faulted, proxy.connections, proxy.bytesPassed);
+
+  const { bytes, ms } = await ask();
+
+  expect(bytes.equals(ANSWER)).toBe(true);
+  // the last piece is followed by a pause, too: 6 pieces of 50 ms
+  expect(ms).toBeGreaterThanOrEqual(240);
+});
+
+it('drips', async () => {
+  proxy.inject({ dripBytes: 10 }, 1);
+  const reading = ask();
+
+  await new Promise((later) => setTimeout(later, 350));
+  proxy.cutAll();
+
+  const { bytes } = await reading;
+  expect(bytes.byteLength).toBeGreaterThanOrEqual(20);
+  expect(bytes.byteLength).toBeLessThanOrEqual(40);
+});
+
+it('is down for new connections and for open ones, until it is healed', async () => {
+  proxy.inject({ stallAfterBytes: 10 }, 1);
+  const open = ask();
+  await new Promise((later) => setTimeout(later, 50));
+
+  proxy.inject({ down: true });
+
+  expect((await open).end).toBe('ECONNRESET');
+  expect((await ask()).end).toBe('ECONNRESET');
+  expect((await ask()).end).toBe('ECONNRESET');
+  expect(asked).toHaveLength(1);
+  proxy.heal();
+  expect((await ask()).bytes).toHaveLength(ANSWER.byteLength);
+});
+
+it('breaks the next connections in the order of injection, and no more than asked for', async () => {
+  proxy.inject({ cutAfterBytes: 5 }, 2);
+  proxy.inject({ cutAfterBytes: 7 }, 1);
+
+  const lengths: number[] = [];
+  for (let connection = 0; connection < 4; connection += 1) lengths.push((await ask()).bytes.byteLength);
+
+  expect(lengths).toEqual([5, 5, 7, ANSWER.byteLength]);
+  expect(proxy).toMatchObject({ connections: 4, faulted: 3 });
+});
+
+it('resets the client when the target is not there', async () => {
+  const { port } = target.address() as AddressInfo;
+  await new Promise((closed) => target.close(closed));
+  await proxy.close();
+  proxy = await startFaultProxy({ host: '127.0.0.1', port });
+
+  expect((await ask()).end).toBe('ECONNRESET');
+
+  target = createServer();
+  await new Promise<void>((listening) => target.listen(0, '127.0.0.1', listening));
+});
+
+it('gives the URL under which the target is reached through it', async () => {
+  expect(proxy.url('/a?b=c')).toBe(`http://127.0.0.1:${proxy.port}/a?b=c`);
+  const secure = await startFaultProxy({ host: '127.0.0.1', port: 1, scheme: 'https' });
+  expect(secure.url('/')).toBe(`https://127.0.0.1:${secure.port}/`);
+  await secure.close();
 });

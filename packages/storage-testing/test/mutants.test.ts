@@ -1,7 +1,12 @@
 import { AssertionError } from 'node:assert';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { storageContract } from '../src/index.ts';
-import { type Mutant, mutants } from './mutants.ts';
+import type { Mutant } from './mutants/mutant.ts';
+import { putting } from './mutants/putting.ts';
+import { reading } from './mutants/reading.ts';
+import { theRest } from './mutants/the-rest.ts';
+
+const mutants = [...putting, ...reading, ...theRest];
 
 /** What the rules of that title say about the mutant; undefined is a rule that has noticed nothing. */
 async function complaintsOf({ harness }: Mutant, title: string): Promise<unknown[]> {
