@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 /** What the proxy does to one connection. Bytes are those that the target answers, HTTP heads and TLS included. */
 export interface ConnectionFaults {
@@ -192,6 +192,8 @@ class Answers {
       this.#client.end();
     } else if (this.#faults.resetAfterBytes !== undefined) {
       await sleep(BEFORE_RESET_MS);
+      // a reader in this very process has its turn even when the process was busy all that time
+      await nextTurn();
       this.#client.resetAndDestroy();
     } else {
       // a silent connection still notices that the client leaves

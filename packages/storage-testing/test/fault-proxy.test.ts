@@ -115,22 +115,27 @@ it('keeps to a bandwidth', async () => {
   expect(ms).toBeGreaterThanOrEqual(240);
 });
 
+/** Waits until the proxy has passed so many bytes on. */
+async function passed(bytes: number): Promise<void> {
+  while (proxy.bytesPassed < bytes) await new Promise((later) => setTimeout(later, 5));
+}
+
 it('drips', async () => {
   proxy.inject({ dripBytes: 10 }, 1);
   const reading = ask();
 
-  await new Promise((later) => setTimeout(later, 350));
+  await passed(30);
   proxy.cutAll();
 
-  const { bytes } = await reading;
-  expect(bytes.byteLength).toBeGreaterThanOrEqual(20);
-  expect(bytes.byteLength).toBeLessThanOrEqual(40);
+  const { ms, bytes } = await reading;
+  expect(ms).toBeGreaterThanOrEqual(195);
+  expect(bytes.byteLength).toBeLessThan(ANSWER.byteLength);
 });
 
 it('is down for new connections and for open ones, until it is healed', async () => {
   proxy.inject({ stallAfterBytes: 10 }, 1);
   const open = ask();
-  await new Promise((later) => setTimeout(later, 50));
+  await passed(10);
 
   proxy.inject({ down: true });
 
