@@ -1,13 +1,14 @@
 import { FetchError, type FetchErrorCode } from './fetch-error.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 /** A file's answer that is neither 200 nor 206, as an error. */
 export function statusError(status: number, headers: Readonly<Record<string, string>>, url: URL): FetchError {
   const [code, message] = meaningOf(status);
-  const retryAfterMs = retryAfterOf(headers['retry-after']);
+  const pauseMs = retryAfterMs(headers['retry-after']);
   return new FetchError(code, `${message} (HTTP ${status}).`, {
     url,
     httpStatus: status,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(pauseMs === undefined ? {} : { retryAfterMs: pauseMs }),
   });
 }
 
@@ -29,15 +30,4 @@ function meaningOf(status: number): [FetchErrorCode, string] {
       if (status >= 400) return ['PERMISSION_DENIED', 'The server refuses'];
       return ['UNSUPPORTED', 'This answer is no file'];
   }
-}
-
-/**
- * Reads a `Retry-After` header: seconds, or a date.
- * @returns milliseconds from now, never negative; undefined without a readable header
- */
-export function retryAfterOf(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d+$/.test(header.trim())) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
 }

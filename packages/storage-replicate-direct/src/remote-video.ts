@@ -9,7 +9,8 @@ const STRONG_ETAG = /^"[^"]*"$/;
 export async function headRemoteVideo(fetch: SafeFetch, url: string, signal?: AbortSignal): Promise<VideoInfo> {
   const file = await firstByte(fetch, url, signal);
   file.body.destroy();
-  return infoOf(file);
+  if (file.size !== undefined) return { ...detailsOf(file), size: file.size };
+  throw new StorageError('UNSUPPORTED', `${file.url} does not say how large the file is.`, { scope: 'source' });
 }
 
 export async function openRemoteVideo(fetch: SafeFetch, url: string, options: OpenOptions): Promise<OpenedVideo> {
@@ -24,7 +25,12 @@ export async function openRemoteVideo(fetch: SafeFetch, url: string, options: Op
   );
   try {
     if (ifMatch !== undefined && file.etag !== ifMatch) throw otherVersion(ifMatch);
-    return { ...infoOf(file), body: file.body, ...(file.range ? { range: file.range } : {}) };
+    return {
+      ...detailsOf(file),
+      body: file.body,
+      ...(file.size === undefined ? {} : { size: file.size }),
+      ...(file.range ? { range: file.range } : {}),
+    };
   } catch (error) {
     file.body.destroy();
     throw error;
@@ -70,12 +76,9 @@ function otherVersion(ifMatch: string, cause?: unknown): StorageError {
   });
 }
 
-function infoOf({ url, size, etag, contentType, lastModified, checksums }: RemoteFile): VideoInfo {
-  if (size === undefined) {
-    throw new StorageError('UNSUPPORTED', `${url} does not say how large the file is.`, { scope: 'source' });
-  }
+/** What the file's headers say, but its size: a host may send a body without announcing one. */
+function detailsOf({ etag, contentType, lastModified, checksums }: RemoteFile): Omit<VideoInfo, 'size'> {
   return {
-    size,
     metadata: {},
     checksums,
     ...(etag === undefined ? {} : { etag }),

@@ -1,12 +1,11 @@
 import { text } from 'node:stream/consumers';
-import { SafeFetch } from '@paradoxon/safe-fetch';
+import { retryAfterMs, SafeFetch } from '@paradoxon/safe-fetch';
 import { StorageError } from '@paradoxon/storage';
 import { z } from 'zod';
 import { refusalError } from './api-refusal.ts';
 import { parsePrediction, type Prediction } from './prediction.ts';
 import type { ParsedReplicateDirectOptions } from './replicate-options.ts';
 import { RequestGate } from './request-gate.ts';
-import { retryAfterMs } from './retry-after.ts';
 
 /** A prediction that carries a video of 10 MB in itself, in base64, and room. */
 const MAX_ANSWER_BYTES = 16 * 1024 ** 2;

@@ -17,7 +17,6 @@ import {
   type StoredObject,
   type UrlOptions,
 } from '@paradoxon/storage';
-import { assertAllowedUrl } from './allowed-url.ts';
 import { headDataVideo, isDataUrl, openDataVideo } from './data-video.ts';
 import type { Prediction } from './prediction.ts';
 import { PredictionSources, type VideoSource } from './prediction-sources.ts';
@@ -107,7 +106,7 @@ export class ReplicateDirectStorage implements StoragePlugin {
           },
         );
       }
-      assertAllowedUrl(url, this.#options);
+      this.#files.assertAllowed(url);
       const latest = new Date(Date.now() + this.#options.retentionMinutes * 60_000);
       return { url, expiresAt: expiresAt ?? latest, supportsRange: true };
     });
@@ -116,7 +115,7 @@ export class ReplicateDirectStorage implements StoragePlugin {
   /** The prediction's address in the API, or the video's URL without its query. */
   locate(key: string): string {
     try {
-      const source = parseSourceKey(key, this.#options.allowedPrivateAddresses);
+      const source = parseSourceKey(key);
       return source.kind === 'url' ? redactUrls(source.url) : this.#api.predictionUrl(source.id).href;
     } catch (error) {
       throw toSourceError(error, this.#site('locate', key));
@@ -143,7 +142,7 @@ export class ReplicateDirectStorage implements StoragePlugin {
   async getPrediction(id: string, options: CallOptions = {}): Promise<Prediction> {
     const site = this.#site('getPrediction', id, options);
     try {
-      if (parseSourceKey(id, []).kind !== 'prediction') {
+      if (parseSourceKey(id).kind !== 'prediction') {
         throw new StorageError('INVALID_KEY', `${id} is no prediction id.`, { scope: 'local' });
       }
       return await this.#api.getPrediction(id, options.signal);
@@ -169,7 +168,7 @@ export class ReplicateDirectStorage implements StoragePlugin {
   async #read<T>(site: CallSite, key: string, use: (source: VideoSource) => T | Promise<T>): Promise<T> {
     try {
       site.signal?.throwIfAborted();
-      const source = parseSourceKey(key, this.#options.allowedPrivateAddresses);
+      const source = parseSourceKey(key);
       if (source.kind === 'url') return await use({ url: source.url });
       try {
         return await use(await this.#predictions.find(source.id, site.signal));

@@ -100,6 +100,6 @@ function isApiUrl(text: string, privateAddresses: readonly string[]): boolean {
 }
 
 /** Whether a URL's hostname is one of these IP addresses; an IPv6 one stands in brackets there. */
-export function isListedAddress(hostname: string, addresses: readonly string[]): boolean {
+function isListedAddress(hostname: string, addresses: readonly string[]): boolean {
   return addresses.includes(hostname.replace(/^\[|\]$/g, ''));
 }

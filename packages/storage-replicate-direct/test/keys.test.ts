@@ -19,8 +19,6 @@ describe('a key', () => {
     `replicate:${ID}`,
     `${ID}\n`,
     '../v1/account',
-    'http://replicate.delivery/a.mp4',
-    'https://user:pass@replicate.delivery/a.mp4',
     'https://',
     'ftp://replicate.delivery/a.mp4',
     'data:video/mp4;base64,AAAA',
@@ -36,6 +34,20 @@ describe('a key', () => {
       expect(await errorOf(call)).toMatchObject({ code: 'INVALID_KEY', storage: 'direct' });
     }
     expect(setting.api.requests).toEqual([]);
+  });
+
+  it.each([
+    'http://replicate.delivery/a.mp4',
+    'http://10.0.0.1/a.mp4',
+    'https://user:pass@replicate.delivery/a.mp4',
+    'https://example.com/a.mp4',
+  ])('that is a URL is not always allowed: %s', async (key) => {
+    const { store } = setting;
+
+    for (const call of [() => store.head(key), () => store.open(key), () => store.resolveUrl(key)]) {
+      expect(await errorOf(call)).toMatchObject({ code: 'FORBIDDEN_URL', storage: 'direct' });
+    }
+    expect(store.locate(key)).not.toContain('pass');
   });
 
   it('names an address: the prediction in the API, or the URL without its query', () => {

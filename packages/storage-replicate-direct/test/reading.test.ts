@@ -83,6 +83,15 @@ describe('a video by its URL', () => {
     expect(error.code).toBe('UNSUPPORTED');
   });
 
+  it('is read whole when its host does not tell the size and does not cut it', async () => {
+    setting.files.fail('/czjl/output.mp4', ['no-length']);
+
+    const { size, body } = await setting.store.open(setting.files.url('/czjl/output.mp4'));
+
+    expect(size).toBeUndefined();
+    expect(Buffer.compare(await buffer(body), Buffer.from(VIDEO))).toBe(0);
+  });
+
   it.each([
     { title: 'whole' },
     { title: 'in a range', range: { start: 5, end: 9 } },

@@ -7,7 +7,7 @@ import type { ChecksumAlgorithm } from './storage-plugin.ts';
 export interface StorageCapabilities {
   /** `put` and `delete`. */
   readonly write: boolean;
-  /** Objects disappear by themselves; `head` then reports `expiresAt`. */
+  /** Objects disappear by themselves; `head` reports `expiresAt` where it is known. */
   readonly expiring: boolean;
   readonly range: boolean;
   /** `ifMatch` of `open` and `delete`. */

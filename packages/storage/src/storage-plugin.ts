@@ -118,13 +118,15 @@ export interface ObjectInfo {
   readonly lastModified?: Date;
   /** What the store itself knows; empty when it knows none. */
   readonly checksums: Checksums;
-  /** When the object will disappear by itself; only where `capabilities.expiring`. */
+  /** When the object will disappear by itself; only where `capabilities.expiring`, and there only when it is known. */
   readonly expiresAt?: Date;
 }
 
 export type StoredObject = ObjectInfo;
 
-export interface OpenedObject extends ObjectInfo {
+export interface OpenedObject extends Omit<ObjectInfo, 'size'> {
+  /** Bytes of the whole object. Absent only in an `expiring` store, whose source may not say how much is to come. */
+  readonly size?: number;
   /** Exactly the bytes of `range`, else of the whole object; errors instead of ending short. */
   readonly body: Readable;
   /** What is served, both ends inclusive; absent when it is the whole object. */

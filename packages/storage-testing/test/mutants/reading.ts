@@ -139,8 +139,9 @@ export const reading: readonly Mutant[] = [
         const whole = await super.open(key, options);
         const read = (start: number, end: number): Promise<OpenedObject> => super.open(key, { range: { start, end } });
         async function* chunks(): AsyncGenerator<Buffer> {
-          for (let at = 0; at < whole.size; at += 65_536) {
-            yield await bytesOf(await read(at, Math.min(at + 65_535, whole.size - 1)));
+          const { size = 0 } = whole;
+          for (let at = 0; at < size; at += 65_536) {
+            yield await bytesOf(await read(at, Math.min(at + 65_535, size - 1)));
           }
         }
         whole.body.destroy();
