@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, cp, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ensureCluster } from '../src/database/cluster.ts';
@@ -81,6 +81,7 @@ describe('a private PostgreSQL', () => {
     });
 
     expect(await isPostmasterOf(pid, dataOf(folder))).toBe(false);
+    await expect(stat(socketFolderOf(folder.path))).rejects.toMatchObject({ code: 'ENOENT' });
     await using(async (database) => {
       expect(await filmIds(database)).toContain('kept');
     });
@@ -273,7 +274,8 @@ describe('a postmaster.pid that outlived its server', () => {
   let stranger: ChildProcess;
 
   beforeEach(async () => {
-    stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
+    // of the server's user: PostgreSQL sees by itself that another user's process is a stranger
+    stranger = spawn('sleep', ['60'], { stdio: 'ignore', ...(isRoot ? { uid: 65_534 } : {}) });
     await once(stranger, 'spawn');
   });
 
@@ -302,6 +304,10 @@ describe('a postmaster.pid that outlived its server', () => {
     await using(async () => {
       expect(await serverPid()).not.toBe(pid);
     });
+
+    await symlink(socketFolderOf(other.path), socketFolderOf(folder.path));
+    await expect(openDatabase({ folder: folder.path })).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    await rm(socketFolderOf(folder.path));
 
     expect((await theirs.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
     await theirs.close();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lchown, lstat, mkdir, realpath } from 'node:fs/promises';
+import { lchown, lstat, mkdir, realpath, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,7 +49,7 @@ interface Place {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const place = await locate(options);
-  const { client: guard, pid, url } = await reachServer(place);
+  const { client: guard, pid, sockets } = await reachServer(place);
   try {
     await guardInstance(guard, place.folder);
   } catch (error) {
@@ -68,8 +68,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     // the guard last: whoever waits for the folder must not adopt a server that is going down
     await stopPostmaster(pid, place.data);
     await guard.end();
+    // not empty or not there: a successor is quicker than we
+    await rmdir(sockets).catch(() => undefined);
   };
-  return { url, stop: () => (stopping ??= stop()) };
+  return { url: urlOf(sockets), stop: () => (stopping ??= stop()) };
 }
 
 async function locate({ folder, log = () => undefined }: EmbeddedPostgresOptions): Promise<Place> {
@@ -85,7 +87,7 @@ async function locate({ folder, log = () => undefined }: EmbeddedPostgresOptions
 interface Reached {
   readonly client: pg.Client;
   readonly pid: number;
-  readonly url: string;
+  readonly sockets: string;
 }
 
 /**
@@ -99,11 +101,11 @@ async function reachServer(place: Place): Promise<Reached> {
     const noted = await readPostmasterPid(data);
     const running = noted !== undefined && (await isPostmasterOf(noted.pid, data)) ? noted : undefined;
     // a predecessor may have had another temp folder
-    const url = urlOf(running?.socketFolder ?? place.sockets);
-    const client = await connect(url, data);
+    const sockets = running?.socketFolder ?? place.sockets;
+    const client = await connect(urlOf(sockets), data);
     if (client !== undefined && running !== undefined) {
       if (started === undefined) log(`Uses the PostgreSQL (pid ${running.pid}) that was left running in ${folder}.`);
-      return { client, pid: running.pid, url };
+      return { client, pid: running.pid, sockets };
     }
     // It answers, but its file names somebody else. It checks that every minute, and stops: not to be doubled, nor killed.
     await client?.end();
@@ -122,8 +124,9 @@ async function reachServer(place: Place): Promise<Reached> {
   throw notStarted(place, (await started?.lastWords()) ?? 'A server runs there already, but does not answer.');
 }
 
-/** The server that we started has found another one, or the last processes of a killed one: a matter of time. */
-const isAboutAnother = (complaint: string): boolean => /"postmaster\.pid"|pre-existing shared memory/.test(complaint);
+/** The server that we started met another one, or the last of a killed or a stopping one: a matter of time. */
+const isAboutAnother = (complaint: string): boolean =>
+  /"postmaster\.pid"|pre-existing shared memory|\.s\.PGSQL\.5432\.lock": No such file/.test(complaint);
 
 const notStarted = ({ folder, logFile }: Place, complaint: string) =>
   new DatabaseError('DATABASE_UNAVAILABLE', `The PostgreSQL in ${folder} does not start (${logFile}):\n${complaint}`);
