@@ -53,29 +53,40 @@ export async function checkFolder(
 type Work = () => string | Promise<string>;
 type Step = (name: string, work: Work) => Promise<boolean>;
 
-/** An object of its own is written, read and deleted again. */
+/** An object of its own is written, read and deleted again, also when an abort comes between. */
 async function canary(store: StoragePlugin, step: Step): Promise<void> {
   const key = `paradoxon-check-${randomUUID()}`;
-  const write = (ifAbsent: boolean) =>
-    store.put(key, { size: CANARY.length, chunks: Readable.from([CANARY]) }, { contentType: 'text/plain', ifAbsent });
-  const written =
-    (await step('write', async () => `Wrote ${(await write(false)).size} bytes and read them back.`)) &&
-    (await step('create only', async () => {
-      await refused(write(true));
-      return 'A second writer is refused.';
-    })) &&
-    (await step('read', async () => {
-      const { body, contentType } = await store.open(key, { range: { start: 1, end: 5 } });
-      const bytes = await buffer(body);
-      if (!bytes.equals(CANARY.subarray(1, 6))) throw new Error('The bytes that were read are not those written.');
-      if (contentType !== 'text/plain')
-        throw new Error('The description of the object is lost: is .paradoxon writable?');
-      return 'A range came back unchanged.';
-    }));
-  await step('delete', async () => {
-    await store.delete(key);
-    return written ? 'Nothing is left.' : 'Nothing is left of the attempt.';
-  });
+  let deleted = false;
+  try {
+    const good =
+      (await step('write', async () => `Wrote ${await write(store, key, false)} bytes and read them back.`)) &&
+      (await step('create only', async () => {
+        await refused(write(store, key, true));
+        return 'A second writer is refused.';
+      })) &&
+      (await step('read', () => readCanary(store, key)));
+    await step('delete', async () => {
+      await store.delete(key);
+      deleted = true;
+      return good ? 'Nothing is left.' : 'Nothing is left of the attempt.';
+    });
+  } finally {
+    // the step above has already said what is wrong with deleting, if anything
+    if (!deleted) await store.delete(key).catch(() => undefined);
+  }
+}
+
+async function write(store: StoragePlugin, key: string, ifAbsent: boolean): Promise<number> {
+  const body = { size: CANARY.length, chunks: Readable.from([CANARY]) };
+  return (await store.put(key, body, { contentType: 'text/plain', ifAbsent })).size;
+}
+
+async function readCanary(store: StoragePlugin, key: string): Promise<string> {
+  const { body, contentType } = await store.open(key, { range: { start: 1, end: 5 } });
+  const bytes = await buffer(body);
+  if (!bytes.equals(CANARY.subarray(1, 6))) throw new Error('The bytes that were read are not those written.');
+  if (contentType !== 'text/plain') throw new Error('The description of the object is lost: is .paradoxon writable?');
+  return 'A range came back unchanged.';
 }
 
 async function refused(writing: Promise<unknown>): Promise<void> {

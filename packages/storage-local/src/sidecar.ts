@@ -94,9 +94,8 @@ export class Sidecars {
         if (!stats || stats.mtime >= olderThan) continue;
         const sidecar = await readSidecar(path);
         const current = sidecar && (await currentVersion(sidecar.key));
-        if (!sidecar || current === undefined || path !== this.#path(sidecar.key, current)) {
-          await rm(path, { force: true });
-        }
+        const inPlace = sidecar && current !== undefined && path === this.#path(sidecar.key, current);
+        if (!inPlace) await rm(path, { force: true });
       }
     }
   }

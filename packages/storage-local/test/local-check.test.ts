@@ -59,3 +59,20 @@ it('rejects only when it is aborted', async () => {
 
   await expect(store.check('write', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORTED' });
 });
+
+it('leaves no canary behind when it is aborted half-way', async () => {
+  const abort = new AbortController();
+  class AbortedStorage extends LocalStorage {
+    override async put(...call: Parameters<LocalStorage['put']>) {
+      const stored = await super.put(...call);
+      abort.abort();
+      return stored;
+    }
+  }
+  const root = await emptyFolder();
+
+  const check = new AbortedStorage('disk', { root }).check('write', { signal: abort.signal });
+
+  await expect(check).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(await filesIn(root)).toEqual([]);
+});
