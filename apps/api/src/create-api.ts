@@ -16,10 +16,11 @@ export async function createApi(configuration: Configuration): Promise<{ app: Ne
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const app = await NestFactory.create<NestExpressApplication>(
     await AppModule.forRoot(configuration, configuration.publicUrl ?? url),
-    // an error at start is thrown to main, not answered with process.abort()
-    { bufferLogs: true, abortOnError: false, bodyParser: false },
+    // an error at start is thrown to main, which says it in words: neither process.abort() nor Nest's own dump of it
+    { bufferLogs: true, autoFlushLogs: false, abortOnError: false, bodyParser: false },
   );
   app.useLogger(app.get(Logger));
+  app.flushLogs();
   app.useBodyParser('json', { limit: '2mb' });
   app.disable('x-powered-by');
   app.useGlobalPipes(new StandardSchemaValidationPipe());

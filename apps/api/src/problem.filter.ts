@@ -1,10 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
-import { ExportError, type ExportErrorCode } from '@paradoxon/export';
+import { DatabaseError, type DatabaseErrorCode, ExportError, type ExportErrorCode } from '@paradoxon/export';
 import { redactUrls, StorageError, type StorageErrorCode } from '@paradoxon/storage';
 import type { Response } from 'express';
 
 /** HTTP statuses belong to this app, not to the packages that throw. What is not listed is our own defect: 500. */
-const STATUS: Partial<Record<StorageErrorCode | ExportErrorCode, number>> = {
+const STATUS: Partial<Record<StorageErrorCode | ExportErrorCode | DatabaseErrorCode, number>> = {
   FILM_NOT_FOUND: 404,
   SCENE_NOT_FOUND: 404,
   INVALID_FILM: 422,
@@ -12,6 +12,8 @@ const STATUS: Partial<Record<StorageErrorCode | ExportErrorCode, number>> = {
   NOT_ARCHIVED: 409,
   PLACEHOLDER: 404,
   NOTHING_PLAYABLE: 410,
+  INVALID_CURSOR: 400,
+  DATABASE_UNAVAILABLE: 503,
   UNKNOWN_STORAGE: 422,
   UNSUPPORTED: 422,
   NOT_FOUND: 404,
@@ -57,7 +59,7 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 export function problemOf(error: unknown): Problem {
-  if (StorageError.is(error) || ExportError.is(error)) {
+  if (StorageError.is(error) || ExportError.is(error) || DatabaseError.is(error)) {
     return problem(STATUS[error.code] ?? 500, error.code, error.message);
   }
   if (error instanceof HttpException) {

@@ -9,7 +9,7 @@ export {
 export { SqlCatalogue } from './catalogue/sql-catalogue.ts';
 export { Converge, type ConvergeDependencies, type ConvergeOptions } from './converge/converge.ts';
 export { type Database, openDatabase } from './database/database.ts';
-export { DATABASE_ERRORS, DatabaseError } from './database/database-error.ts';
+export { DATABASE_ERRORS, DatabaseError, type DatabaseErrorCode } from './database/database-error.ts';
 export { EXPORT_ERRORS, ExportError, type ExportErrorCode } from './export-error.ts';
 export { DATABASE, ExportModule, type ExportModuleOptions } from './export.module.ts';
 export { ExportService, type ExportServiceOptions, type Playback, type WantedExport } from './export.service.ts';

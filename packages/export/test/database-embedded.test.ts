@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ensureCluster } from '../src/database/cluster.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
@@ -67,7 +68,10 @@ afterEach(async () => {
 
 afterAll(async () => {
   await initialised.remove();
-  expect([...seen].filter((pid) => pid > 0 && isAlive(pid))).toEqual([]);
+  // a stopped postmaster takes a moment to be gone from the list of processes
+  const alive = () => [...seen].filter((pid) => pid > 0 && isAlive(pid));
+  for (let tries = 0; tries < 100 && alive().length > 0; tries += 1) await setTimeout(50);
+  expect(alive()).toEqual([]);
 });
 
 describe('a private PostgreSQL', () => {
@@ -393,7 +397,7 @@ describe('a private PostgreSQL started by root', () => {
     const server = await startPostmaster({ data: dataOf(folder), programs, sockets, logFile, user });
 
     while (!server.ended() && !(await server.lastWords()).includes('ready to accept connections')) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await setTimeout(20);
     }
     expect(await server.lastWords()).toContain('ready to accept connections');
     expect(await statusOf(await serverPid())).toEqual({ uid: '65534', effective: DAC_OVERRIDE });

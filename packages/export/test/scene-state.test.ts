@@ -36,6 +36,11 @@ describe('sceneState', () => {
     { state: 'archiving', film: hybrid, of: {} },
     { state: 'archiving', film: hybrid, of: { copies: [copy('a', 'verified'), copy('b', 'copying')] } },
     { state: 'archiving', film: hybrid, of: { copies: [copy('a', 'verified', { revision: 0 })] } },
+    {
+      state: 'archiving',
+      film: hybrid,
+      of: { sourceError: { code: 'NETWORK', message: 'cut' }, copies: [copy('a', 'failed'), copy('b', 'copying')] },
+    },
     { state: 'at_risk', film: hybrid, of: { deadline: inMinutes(10) } },
     {
       state: 'at_risk',

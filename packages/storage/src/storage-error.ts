@@ -103,7 +103,8 @@ export class StorageError extends Error {
   }
 
   /**
-   * Any caught value as a StorageError: one that is one already stays itself; an abort becomes `ABORTED`; an error whose
+   * Any caught value as a StorageError: one that is one already stays itself; an abort becomes `ABORTED`, that of
+   * `AbortSignal.timeout` `TIMEOUT`; an error whose
    * `code` is in the vocabulary (safe-fetch's are) keeps code, message and `retryAfterMs`; the rest is `INTERNAL`.
    */
   static from(error: unknown, details: StorageErrorDetails = {}): StorageError {
@@ -113,6 +114,7 @@ export class StorageError extends Error {
     if (name === 'AbortError' || code === 'ABORT_ERR') {
       return new StorageError('ABORTED', `Aborted: ${text}`, { scope: 'local', ...details, cause: error });
     }
+    if (name === 'TimeoutError') return new StorageError('TIMEOUT', text, { ...details, cause: error });
     if (typeof code === 'string' && Object.hasOwn(STORAGE_ERRORS, code)) {
       return new StorageError(code as StorageErrorCode, text, {
         ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),

@@ -95,6 +95,13 @@ describe('from() makes one of', () => {
     }
   });
 
+  it('makes TIMEOUT of the end of AbortSignal.timeout', async () => {
+    const signal = AbortSignal.timeout(1);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+
+    expect(StorageError.from(signal.reason)).toMatchObject({ code: 'TIMEOUT', retry: 'safe' });
+  });
+
   it('an error with a code of the vocabulary: the same code, message and waiting time', () => {
     const error = Object.assign(new Error('slow down'), { code: 'RATE_LIMITED', retryAfterMs: 2000 });
 
@@ -125,7 +132,8 @@ describe('from() makes one of', () => {
 });
 
 it('docs/errors.md lists exactly these codes, in this order, with the same meaning and advice', async () => {
-  const text = await readFile(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
+  const page = await readFile(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
+  const text = page.split(/^## /m).find((section) => section.startsWith('Storages and transfers')) ?? '';
 
   const rows = [...text.matchAll(/^\| `([A-Z_]+)` *\| (.+?) *\| (\w+) *\| (.+?) *\|$/gm)];
 

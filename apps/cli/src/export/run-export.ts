@@ -26,9 +26,13 @@ export async function runExport(
   });
   // other films' unfinished work is the service's business, not this command's
   const host = await NestFactory.createApplicationContext(await HostModule.forRoot(configuration, { resume: false }), {
-    logger: new StderrLogger(),
+    // an error at start is thrown to main, which says it in words: neither process.abort() nor Nest's own dump of it
+    bufferLogs: true,
+    autoFlushLogs: false,
     abortOnError: false,
   });
+  host.useLogger(new StderrLogger());
+  host.flushLogs();
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);

@@ -67,12 +67,13 @@ export function sceneState(film: Wanting, scene: SceneRecord, now: Date): SceneS
   return isAtRisk(scene, now) ? 'at_risk' : 'failed';
 }
 
-/** A wanted copy that was never tried, or is being made, and no error that ends it. */
+/** A wanted copy that is being made, or that nothing speaks against. */
 function isOnTheWay(scene: SceneRecord, missing: readonly string[]): boolean {
-  if (scene.sourceError !== undefined && scene.sourceError.code !== 'SOURCE_NOT_READY') return false;
+  const refused = scene.sourceError !== undefined && scene.sourceError.code !== 'SOURCE_NOT_READY';
   return missing.some((storage) => {
     const copy = scene.copies.find((each) => each.storageId === storage && each.revision === scene.revision);
-    return copy === undefined || copy.state === 'copying' || copy.error?.code === 'SOURCE_NOT_READY';
+    if (copy === undefined) return !refused;
+    return copy.state === 'copying' || copy.error?.code === 'SOURCE_NOT_READY';
   });
 }
 
