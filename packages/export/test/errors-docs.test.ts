@@ -9,7 +9,7 @@ it.each([
   const page = await readFile(new URL('../../../docs/errors.md', import.meta.url), 'utf8');
   const text = page.split(/^## /m).find((each) => each.startsWith(section)) ?? '';
 
-  const rows = [...text.matchAll(/^\| `([A-Z_]+)` *\| (.+?) *\|/gm)].map(([, code, meaning]) => [code, meaning]);
+  const rows = [...text.matchAll(/^\| `([A-Z_]+)` *\| (.+?) *\|/gm)].map((row) => ({ code: row[1], meaning: row[2] }));
 
-  expect(rows).toEqual(Object.entries(table).map(([code, { meaning }]) => [code, meaning]));
+  expect(rows).toEqual(Object.entries(table).map(([code, { meaning }]) => ({ code, meaning })));
 });
