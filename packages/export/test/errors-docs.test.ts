@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from '@jest/globals';
 import { DATABASE_ERRORS, EXPORT_ERRORS } from '../src/index.ts';
 
-it.each([
+it.each<{ section: string; table: Record<string, { meaning: string }> }>([
   { section: 'Films and exports', table: EXPORT_ERRORS },
   { section: 'The database', table: DATABASE_ERRORS },
 ])('docs/errors.md lists exactly the codes of "$section", with the same meaning', async ({ section, table }) => {
