@@ -13,7 +13,7 @@ CREATE TABLE "copies" (
 	"error_message" text,
 	"verified_at" timestamp (3) with time zone,
 	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "copies_scene_id_storage_id_pk" PRIMARY KEY("scene_id","storage_id"),
+	CONSTRAINT "copies_scene_id_storage_id_revision_pk" PRIMARY KEY("scene_id","storage_id","revision"),
 	CONSTRAINT "copies_state" CHECK ("copies"."state" in ('copying', 'verified', 'failed', 'missing', 'corrupt')),
 	CONSTRAINT "copies_verified" CHECK ("copies"."state" <> 'verified' or ("copies"."key" is not null and "copies"."verified_at" is not null)),
 	CONSTRAINT "copies_size" CHECK ("copies"."size" >= 0),

@@ -334,7 +334,7 @@ describe.each([
       ]);
     });
 
-    it('starts anew with the copy of the next revision', async () => {
+    it('starts anew with the copy of the next revision, and still knows the old one', async () => {
       const { id } = (await saved()).scenes[0] as SceneRecord;
       await catalogue().recordCopy(id, 1, 's3', { ...verified, countAttempt: true, etag: '"old"' });
       await catalogue().saveFilm(filmOf({ scenes: [sceneOf(1, { videoUrl: 'https://replicate.delivery/new.mp4' })] }));
@@ -343,6 +343,7 @@ describe.each([
 
       expect(recorded).toBe(true);
       expect((await scene()).copies).toEqual([
+        expect.objectContaining({ storageId: 's3', revision: 1, state: 'verified', key: verified.key }),
         { storageId: 's3', revision: 2, state: 'copying', checksums: {}, attempts: 1, updatedAt: expect.any(Date) },
       ]);
     });

@@ -69,7 +69,7 @@ export interface SceneRecord {
   readonly sha256?: string;
   readonly contentType?: string;
   readonly sourceError?: RecordedError;
-  /** By store id; those of an earlier revision are still listed. */
+  /** By store id, then revision; those of earlier revisions are still listed. */
   readonly copies: readonly CopyRecord[];
 }
 

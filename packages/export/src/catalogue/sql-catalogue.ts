@@ -156,7 +156,7 @@ export class SqlCatalogue implements Catalogue {
       await tx
         .insert(copies)
         .values({ sceneId, storageId, ...row })
-        .onConflictDoUpdate({ target: [copies.sceneId, copies.storageId], set: row });
+        .onConflictDoUpdate({ target: [copies.sceneId, copies.storageId, copies.revision], set: row });
       return true;
     });
   }
@@ -167,7 +167,7 @@ export class SqlCatalogue implements Catalogue {
   }
 
   async #readScene(where: SQL | undefined): Promise<SceneWithFilm | undefined> {
-    const rows = await joined(this.#db).where(where).orderBy(copies.storageId);
+    const rows = await joined(this.#db).where(where).orderBy(copies.storageId, copies.revision);
     const [film, scene] = [rows[0]?.film, toScenes(rows)[0]];
     return film && scene && { ...scene, film };
   }
@@ -190,7 +190,7 @@ const joined = (db: Pick<Db, 'select'>) =>
     .leftJoin(copies, eq(copies.sceneId, scenes.id));
 
 async function readFilm(db: Pick<Db, 'select'>, filmId: string): Promise<FilmRecord | undefined> {
-  return toFilm(await joined(db).where(eq(films.id, filmId)).orderBy(scenes.sceneNumber, copies.storageId));
+  return toFilm(await joined(db).where(eq(films.id, filmId)).orderBy(scenes.sceneNumber, copies.storageId, copies.revision));
 }
 
 const unique = (storages: readonly string[]): string[] => [...new Set(storages)];

@@ -101,7 +101,8 @@ export const copies = pgTable(
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
   (table) => [
-    primaryKey({ columns: [table.sceneId, table.storageId] }),
+    // copies of earlier revisions stay known: their objects are still in the stores
+    primaryKey({ columns: [table.sceneId, table.storageId, table.revision] }),
     check('copies_state', sql`${table.state} in ('copying', 'verified', 'failed', 'missing', 'corrupt')`),
     // a copy that counts can be found again, and somebody looked at it
     check(
