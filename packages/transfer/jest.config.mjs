@@ -1,4 +1,4 @@
 import preset from '../../jest.preset.mjs';
 
 /** @type {import('jest').Config} */
-export default { ...preset, displayName: 'transfer' };
+export default { ...preset, displayName: 'transfer', maxConcurrency: 10 };

@@ -77,6 +77,7 @@ export class ResumingReader {
     let broken: StorageError | undefined;
     const structure = new Mp4Structure();
     for (;;) {
+      if (signal.aborted) throw abortedBy(signal);
       try {
         const opened = await this.#open(position, validator, signal);
         if (position === 0) validator = opened.validator;

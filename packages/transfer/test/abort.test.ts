@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { StorageError } from '@paradoxon/storage';
 import { faultyStorage, MemoryStorage } from '@paradoxon/storage-testing';
 import { transfer, type TransferResult } from '../src/index.ts';
 import { Setting, withMethods } from './fixtures/setting.ts';
@@ -81,9 +82,16 @@ describe('an abort by the caller', () => {
     const { direct } = await setting.source(mp4(SIZE));
     const done = new MemoryStorage('done');
     const inner = new MemoryStorage('asked', { checksums: [] });
-    const asked = faultyStorage(inner, { head: [{ delayMs: 5000 }] });
+    const isAsked = Promise.withResolvers<void>();
+    const asked = withMethods(inner, {
+      head: (_key, { signal } = {}) =>
+        new Promise((_, reject) => {
+          signal?.addEventListener('abort', () => reject(new StorageError('ABORTED', 'aborted', { scope: 'local' })));
+          isAsked.resolve();
+        }),
+    });
 
-    const { result } = await abortAfter(150, (signal) =>
+    const { result } = await abortAfter(isAsked.promise, (signal) =>
       transfer(
         direct,
         [done, asked].map((store) => ({ store, key: 'a' })),
@@ -101,15 +109,19 @@ describe('an abort by the caller', () => {
   it('that a store answers by committing all the same is judged by what it holds', async () => {
     const { direct } = await setting.source(mp4(SIZE));
     const inner = new MemoryStorage('deaf');
+    const isStored = Promise.withResolvers<void>();
     const deaf = withMethods(inner, {
       put: async (key, body) => {
         const stored = await inner.put(key, body);
-        await new Promise((later) => setTimeout(later, 200));
+        isStored.resolve();
+        await new Promise((later) => setTimeout(later, 100));
         return stored;
       },
     });
 
-    const { result } = await abortAfter(100, (signal) => transfer(direct, [{ store: deaf, key: 'a' }], { signal }));
+    const { result } = await abortAfter(isStored.promise, (signal) =>
+      transfer(direct, [{ store: deaf, key: 'a' }], { signal }),
+    );
 
     expect(result.verdicts).toMatchObject([{ ok: true, stored: { size: SIZE } }]);
   });
@@ -137,12 +149,12 @@ describe('an abort by the caller', () => {
 });
 
 async function abortAfter(
-  ms: number,
+  when: number | Promise<void>,
   run: (signal: AbortSignal) => Promise<TransferResult>,
 ): Promise<{ result: TransferResult; /** from the abort to the result */ ms: number }> {
   const abort = new AbortController();
   const running = run(abort.signal);
-  await new Promise((later) => setTimeout(later, ms));
+  await (typeof when === 'number' ? new Promise((later) => setTimeout(later, when)) : when);
   const begun = performance.now();
   abort.abort();
   return { result: await running, ms: performance.now() - begun };

@@ -3,8 +3,8 @@ import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { faultyStorage, MemoryStorage } from '@paradoxon/storage-testing';
 import { fromObject, transfer, type TransferOptions, type TransferSource } from '../src/index.ts';
-import { bytesIn, Setting } from './fixtures/setting.ts';
-import { md5, mp4, sha256 } from './fixtures/video-bytes.ts';
+import { bytesIn, Setting, withMethods } from './fixtures/setting.ts';
+import { box, md5, mp4, sha256 } from './fixtures/video-bytes.ts';
 
 const MiB = 1024 ** 2;
 const SIZE = 2 * MiB;
@@ -132,6 +132,34 @@ describe('a connection that breaks', () => {
     expect({ attempts, pending: good.pendingFaults() }).toEqual({ attempts: 3, pending: [] });
   });
 
+  it.concurrent('of a store that serves another range than it was asked for is started over', async () => {
+    const inner = new MemoryStorage('good');
+    const { direct } = await setting.source(VIDEO);
+    await transfer(direct, [{ store: inner, key: 'a' }]);
+    const good = faultyStorage(withMethods(inner, { open: (key) => inner.open(key) }), {
+      open: [{ failAfterBytes: MiB, error: 'NETWORK' }],
+    });
+
+    const { errors, bytes, attempts } = await run(fromObject(good, 'a'));
+
+    expect({ errors, attempts }).toEqual({ errors: ['ok', 'ok'], attempts: 3 });
+    expect(bytes?.equals(VIDEO)).toBe(true);
+  });
+
+  it.concurrent('is started over when the server has only a weak validator', async () => {
+    const text = asciiMp4();
+    const { throughProxy, proxy, server, name } = await setting.source(VIDEO);
+    const weak = { status: 200, headers: { etag: 'W/"1"', 'content-length': `${text.length}` }, body: text };
+    server.fail(name, [weak, weak]);
+    proxy.inject({ cutAfterBytes: text.length / 2 }, 1);
+
+    const { errors, bytes } = await run(throughProxy);
+
+    expect(errors).toEqual(['ok', 'ok']);
+    expect(bytes?.toString('latin1')).toBe(text);
+    expect(server.requests.map(({ range }) => range)).toEqual([undefined, undefined]);
+  });
+
   it.concurrent('of a store without ranges is started over', async () => {
     const inner = new MemoryStorage('good', { range: false });
     const { direct } = await setting.source(VIDEO);
@@ -142,6 +170,55 @@ describe('a connection that breaks', () => {
 
     expect(errors).toEqual(['ok', 'ok']);
     expect(bytes?.equals(VIDEO)).toBe(true);
+  });
+});
+
+describe('a source that is not needed any more', () => {
+  it.concurrent('is closed when the reading ends early', async () => {
+    const bodies: Readable[] = [];
+    const source = inMemory(VIDEO, ({ start }) => {
+      const body = cutAt(start, SIZE);
+      bodies.push(body);
+      return { body };
+    });
+    const full = faultyStorage(new MemoryStorage(), { put: [{ failAfterBytes: 1000, error: 'QUOTA_EXCEEDED' }] });
+
+    await transfer(source, [{ store: full, key: 'a' }], { windowBytes: 65_536 });
+
+    expect(bodies.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
+  it.concurrent('is closed when it answers too late', async () => {
+    const late = Promise.withResolvers<Readable>();
+    const source: TransferSource = {
+      name: 'late',
+      open: async () => {
+        await new Promise((later) => setTimeout(later, 150));
+        const body = cutAt(0, SIZE);
+        late.resolve(body);
+        return { size: SIZE, checksums: {}, body };
+      },
+    };
+
+    const { errors } = await run(source, { sourceIdleMs: 50, maxAttempts: 1 });
+
+    expect(errors).toEqual(['TIMEOUT', 'TIMEOUT']);
+    const body = await late.promise;
+    await new Promise((soon) => setTimeout(soon, 10));
+    expect(body.destroyed).toBe(true);
+  });
+});
+
+describe('a store that is read from', () => {
+  it.concurrent('is a source, and no target is blamed for its error', async () => {
+    const bad = faultyStorage(new MemoryStorage('bad'), { open: [{ error: 'PERMISSION_DENIED' }] });
+
+    const { first } = await run(fromObject(bad, 'a'));
+
+    expect(first).toMatchObject({
+      store: 'one',
+      error: { code: 'PERMISSION_DENIED', scope: 'source', storage: 'bad' },
+    });
   });
 });
 
@@ -456,6 +533,17 @@ function cutAt(start: number, end: number): Readable {
       if (end < SIZE) throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' });
     })(),
   );
+}
+
+/** A whole MP4 in which every byte is ASCII, so that it can be a string. */
+function asciiMp4(): string {
+  const size = 0x4040;
+  const head = Buffer.concat([
+    box(24, 'ftyp', Buffer.from('isom\0\0\x02\0isommp42', 'latin1')),
+    box(8, 'moov', Buffer.alloc(0)),
+    box(size, 'mdat', Buffer.alloc(0)),
+  ]);
+  return head.toString('latin1') + 'a'.repeat(size - 8);
 }
 
 function stalledAfter(bytes: Buffer): Readable {

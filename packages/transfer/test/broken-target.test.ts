@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { type ByteSource, type PutOptions, StorageError, type StoragePlugin } from '@paradoxon/storage';
 import { faultyStorage, MemoryStorage } from '@paradoxon/storage-testing';
@@ -106,6 +107,92 @@ describe('one target among three', () => {
     expect(verdict).toMatchObject({ ok: true });
   });
 
+  it.concurrent('that still works on its chunk while the source has no other is not blamed', async () => {
+    const inner = new MemoryStorage('thoughtful');
+    const hasThought = Promise.withResolvers<void>();
+    const thoughtful = withMethods(inner, {
+      put: (key, { chunks }, options) =>
+        inner.put(
+          key,
+          {
+            chunks: (async function* () {
+              let first = true;
+              for await (const chunk of chunks) {
+                if (first) await sleep(150);
+                first = false;
+                hasThought.resolve();
+                yield chunk;
+              }
+            })(),
+          },
+          options,
+        ),
+    });
+    const { verdict } = await withTwoGoodOnes(thoughtful, { targetIdleMs: 60 }, pausing(hasThought.promise));
+
+    expect(verdict).toMatchObject({ ok: true });
+  });
+
+  it.concurrent('that has the object already waits for the end of a long reading', async () => {
+    const has = new MemoryStorage('has');
+    await transfer(plain(), [{ store: has, key: 'a' }]);
+    const { throughProxy, proxy } = await setting.source(VIDEO);
+    proxy.inject({ bytesPerSecond: 8 * MiB });
+
+    const { verdict } = await withTwoGoodOnes(has, { targetIdleMs: 40 }, throughProxy);
+
+    expect(verdict).toMatchObject({ ok: true, reused: true });
+  });
+
+  it.concurrent('has time to finish after its last byte', async () => {
+    const inner = new MemoryStorage('finishing');
+    const finishing = withMethods(inner, {
+      put: async (key, body, options) => {
+        const stored = await inner.put(key, body, options);
+        await sleep(200, undefined, options?.signal ? { signal: options.signal } : {});
+        return stored;
+      },
+    });
+
+    const { verdict } = await withTwoGoodOnes(finishing, { targetIdleMs: 100 });
+
+    expect(verdict).toMatchObject({ ok: true });
+  });
+
+  it.concurrent('that was let go stays let go when the source has to be started over', async () => {
+    const inner = new MemoryStorage('bad');
+    const isAborted = Promise.withResolvers<void>();
+    let puts = 0;
+    const bad = withMethods(inner, {
+      put: (_key, _body, options) =>
+        new Promise((_, reject) => {
+          puts += 1;
+          options?.signal?.addEventListener('abort', () => {
+            isAborted.resolve();
+            setTimeout(() => reject(new Error('at last')), 300);
+          });
+        }),
+    });
+    let opens = 0;
+    async function* first() {
+      yield VIDEO.subarray(0, 1_000_000);
+      await isAborted.promise;
+      throw new StorageError('NETWORK', 'cut');
+    }
+    const source: TransferSource = {
+      name: 'cut once',
+      open: () => {
+        opens += 1;
+        return Promise.resolve({ size: SIZE, checksums: {}, body: Readable.from(opens === 1 ? first() : [VIDEO]) });
+      },
+    };
+
+    const { verdict } = await withTwoGoodOnes(bad, { targetIdleMs: 60 }, source);
+
+    expect(verdict).toMatchObject({ ok: false, error: { code: 'STALLED', storage: 'bad' } });
+    expect({ opens, puts }).toEqual({ opens: 2, puts: 1 });
+  });
+
   it.concurrent('that stores something else is found out by its checksum, and its copy is deleted', async () => {
     const inner = new MemoryStorage('liar');
     const liar = withMethods(inner, {
@@ -139,13 +226,19 @@ describe('one target among three', () => {
 
   it.concurrent('that is done before the bytes have ended has not stored them', async () => {
     const inner = new MemoryStorage('hasty');
+    const isDone = Promise.withResolvers<void>();
     const hasty = withMethods(inner, {
-      put: (key, _body, options) => inner.put(key, { chunks: Readable.from([VIDEO.subarray(0, 100)]) }, options),
+      put: async (key, _body, options) => {
+        const stored = await inner.put(key, { chunks: Readable.from([VIDEO.subarray(0, 100)]) }, options);
+        setTimeout(isDone.resolve, 20);
+        return stored;
+      },
     });
 
-    const { verdict } = await withTwoGoodOnes(hasty);
+    const { verdict } = await withTwoGoodOnes(hasty, {}, pausing(isDone.promise));
 
     expect(verdict).toMatchObject(MISMATCH);
+    expect(verdict).toMatchObject({ error: { message: expect.stringContaining('before the bytes had ended') } });
     expect(inner.leftovers()).toEqual([]);
   });
 
@@ -393,6 +486,19 @@ function plain(): TransferSource {
           })(),
         ),
       }),
+  };
+}
+
+/** Gives its first bytes and then none before `goOn`. */
+function pausing(goOn: Promise<void>): TransferSource {
+  async function* chunks() {
+    yield VIDEO.subarray(0, 50_000);
+    await goOn;
+    yield VIDEO.subarray(50_000);
+  }
+  return {
+    name: 'pausing',
+    open: () => Promise.resolve({ size: SIZE, checksums: {}, body: Readable.from(chunks()) }),
   };
 }
 

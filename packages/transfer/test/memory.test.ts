@@ -5,8 +5,11 @@ import { afterAll, expect, it } from '@jest/globals';
 import { Setting } from './fixtures/setting.ts';
 
 const MiB = 1024 ** 2;
-/** Window 16 MiB; the rest is undici's buffers and what the collector has not come to yet. */
-const ALLOWED_MIB = 150;
+/**
+ * The window is 16 MiB. Reading alone, without any target, grows a process by 80 to 95 MiB: garbage that the collector
+ * has not come to yet.
+ */
+const ALLOWED_MIB = 200;
 const setting = new Setting();
 afterAll(() => setting.end());
 
