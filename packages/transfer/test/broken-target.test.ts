@@ -144,6 +144,15 @@ describe('one target among three', () => {
     expect(verdict).toMatchObject({ ok: true, reused: true });
   });
 
+  it.concurrent('that has the object already waits for the second reading when the first one breaks', async () => {
+    const has = new MemoryStorage('has');
+    await transfer(plain(), [{ store: has, key: 'a' }]);
+
+    const { verdict } = await withTwoGoodOnes(has, {}, cutOnce(Promise.resolve()));
+
+    expect(verdict).toMatchObject({ ok: true, reused: true });
+  });
+
   it.concurrent('has time to finish after its last byte', async () => {
     const inner = new MemoryStorage('finishing');
     const finishing = withMethods(inner, {
@@ -173,24 +182,12 @@ describe('one target among three', () => {
           });
         }),
     });
-    let opens = 0;
-    async function* first() {
-      yield VIDEO.subarray(0, 1_000_000);
-      await isAborted.promise;
-      throw new StorageError('NETWORK', 'cut');
-    }
-    const source: TransferSource = {
-      name: 'cut once',
-      open: () => {
-        opens += 1;
-        return Promise.resolve({ size: SIZE, checksums: {}, body: Readable.from(opens === 1 ? first() : [VIDEO]) });
-      },
-    };
+    const source = cutOnce(isAborted.promise);
 
     const { verdict } = await withTwoGoodOnes(bad, { targetIdleMs: 60 }, source);
 
     expect(verdict).toMatchObject({ ok: false, error: { code: 'STALLED', storage: 'bad' } });
-    expect({ opens, puts }).toEqual({ opens: 2, puts: 1 });
+    expect({ opens: source.opens, puts }).toEqual({ opens: 2, puts: 1 });
   });
 
   it.concurrent('that stores something else is found out by its checksum, and its copy is deleted', async () => {
@@ -499,6 +496,26 @@ function pausing(goOn: Promise<void>): TransferSource {
   return {
     name: 'pausing',
     open: () => Promise.resolve({ size: SIZE, checksums: {}, body: Readable.from(chunks()) }),
+  };
+}
+
+/** Breaks half way, once `when` has come, and cannot be continued. */
+function cutOnce(when: Promise<void>): TransferSource & { readonly opens: number } {
+  async function* first() {
+    yield VIDEO.subarray(0, 1_000_000);
+    await when;
+    throw new StorageError('NETWORK', 'cut');
+  }
+  let opens = 0;
+  return {
+    name: 'cut once',
+    get opens() {
+      return opens;
+    },
+    open: () => {
+      opens += 1;
+      return Promise.resolve({ size: SIZE, checksums: {}, body: Readable.from(opens === 1 ? first() : [VIDEO]) });
+    },
   };
 }
 
