@@ -27,8 +27,7 @@ CREATE TABLE "films" (
 	"storages" text[] NOT NULL,
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "films_strategy" CHECK ("films"."strategy" in ('direct', 'cloud', 'hybrid')),
-	CONSTRAINT "films_storages" CHECK ("films"."strategy" = 'direct' or cardinality("films"."storages") > 0)
+	CONSTRAINT "films_strategy" CHECK ("films"."strategy" in ('direct', 'cloud', 'hybrid'))
 );
 --> statement-breakpoint
 CREATE TABLE "scenes" (

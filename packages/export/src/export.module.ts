@@ -39,6 +39,7 @@ export interface ExportModuleOptions {
 export const DATABASE = 'export:database';
 /** Well below the ten seconds after which Docker kills. */
 const GRACE_MS = 5_000;
+const DAY_MS = 24 * 60 * 60_000;
 const GiB = 1024 ** 3;
 
 /** Starts with the host, and ends in order: the work first, then the database. */
@@ -47,14 +48,33 @@ class ExportLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   constructor(
     private readonly service: ExportService,
+    private readonly registry: StorageRegistry,
     private readonly queue: ArchiveQueue,
     private readonly database: Database,
     private readonly resume: boolean,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const scenes = this.resume ? await this.service.resume() : 0;
+    if (!this.resume) return;
+    await this.#sweep();
+    const scenes = await this.service.resume();
     if (scenes > 0) this.#logger.log(`Going on with ${scenes} scenes that an earlier process left undone.`);
+  }
+
+  /** What a process that was killed left in the stores. Uploads of the last day may belong to one that lives. */
+  async #sweep(): Promise<void> {
+    const olderThan = new Date(Date.now() - DAY_MS);
+    for (const store of this.registry.all()) {
+      if (!store.sweepIncomplete) continue;
+      try {
+        const { removed } = await store.sweepIncomplete(olderThan);
+        if (removed > 0) this.#logger.log(`Removed ${removed} abandoned uploads from storage "${store.id}".`);
+      } catch (error) {
+        this.#logger.error(
+          new Error(`Storage "${store.id}" could not be swept of abandoned uploads`, { cause: error }),
+        );
+      }
+    }
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -79,7 +99,16 @@ export class ExportModule {
         ExportEvents,
         {
           provide: DATABASE,
-          useFactory: () => openDatabase({ ...options.database, log: (line) => logger.log(line) }),
+          useFactory: () =>
+            openDatabase({
+              ...options.database,
+              log: (line) => logger.log(line),
+              onLost: (error) => {
+                // nothing works without it: end in order, and let whoever supervises this process start it again
+                logger.fatal(error);
+                process.kill(process.pid, 'SIGTERM');
+              },
+            }),
         },
         {
           provide: SqlCatalogue,
@@ -90,11 +119,11 @@ export class ExportModule {
           provide: ArchiveQueue,
           inject: [SqlCatalogue, StorageRegistry, ExportEvents],
           useFactory: (catalogue: SqlCatalogue, registry: StorageRegistry, events: ExportEvents) =>
-            new ArchiveQueue(
-              new Converge({ catalogue, registry, events, directId, maxBytes, now: () => new Date() }),
+            new ArchiveQueue(new Converge({ catalogue, registry, events, directId, maxBytes, now: () => new Date() }), {
               concurrency,
-              (error, job) => logger.error(`Scene ${job.sceneId} of film ${job.filmId} could not be worked on`, error),
-            ),
+              onDefect: (cause, { sceneId, filmId }) =>
+                logger.error(new Error(`Scene ${sceneId} of film ${filmId} could not be worked on`, { cause })),
+            }),
         },
         {
           provide: ExportService,
@@ -112,9 +141,9 @@ export class ExportModule {
         },
         {
           provide: ExportLifecycle,
-          inject: [ExportService, ArchiveQueue, DATABASE],
-          useFactory: (service: ExportService, queue: ArchiveQueue, database: Database) =>
-            new ExportLifecycle(service, queue, database, options.resume ?? true),
+          inject: [ExportService, StorageRegistry, ArchiveQueue, DATABASE],
+          useFactory: (service: ExportService, registry: StorageRegistry, queue: ArchiveQueue, database: Database) =>
+            new ExportLifecycle(service, registry, queue, database, options.resume ?? true),
         },
       ],
       exports: [ExportService, ExportEvents, DATABASE],

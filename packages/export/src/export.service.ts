@@ -5,7 +5,7 @@ import type { FilmRecord, NewScene, SceneRecord, Strategy } from './catalogue/fi
 import { ExportError } from './export-error.ts';
 import { exportInfo, type ExportInfo } from './films/export-info.ts';
 import { filmIdOf, type FilmManifest, filmManifestSchema, isPlaceholder } from './films/film-manifest.ts';
-import { choosePlace, type Place } from './films/playback.ts';
+import { noPlace, type Place, placesOf } from './films/playback.ts';
 import { wantedStorages } from './films/scene-state.ts';
 import type { ArchiveQueue } from './jobs/archive-queue.ts';
 
@@ -61,16 +61,19 @@ export class ExportService {
     }
     const { strategy = this.#options.strategy, storages = this.#options.storages } = wanted;
     this.#assertStorages(strategy, storages);
+    const autoUpload = wanted.autoUpload ?? true;
     const saved = await this.#catalogue.saveFilm({
       id: checked.data.film_id ?? filmIdOf(checked.data),
       title: checked.data.title,
       strategy,
-      storages: [...storages],
+      // nothing is wanted of a film that is only to be stored: no later start archives it by itself
+      storages: autoUpload ? storages : [],
       scenes: checked.data.scenes.map((scene) => this.#newScene(scene)),
     });
+    if (!autoUpload) return saved;
     const restated = !saved.created && (wanted.strategy ?? wanted.storages) !== undefined;
-    const film = restated ? await this.#want(saved.film, wanted) : saved.film;
-    if (wanted.autoUpload ?? true) this.#enqueue(film, { recheck: !saved.created });
+    const film = restated || isPending(saved.film) ? await this.#want(saved.film, wanted) : saved.film;
+    this.#enqueue(film, { recheck: !saved.created });
     return { ...saved, film };
   }
 
@@ -105,28 +108,32 @@ export class ExportService {
   }
 
   /**
-   * Where a scene plays from now: a direct URL, issued for this answer, or a verified copy.
-   * @throws ExportError `FILM_NOT_FOUND`, `SCENE_NOT_FOUND`, and those of `choosePlace`; StorageError when Replicate cannot be asked
+   * Where a scene plays from now: a direct URL, issued for this answer, or a verified copy. A direct URL that cannot be
+   * issued gives way to a copy, where there is one.
+   * @throws ExportError `FILM_NOT_FOUND`, `SCENE_NOT_FOUND`, `PLACEHOLDER`, `NOT_ARCHIVED`, `NOTHING_PLAYABLE`; StorageError
+   *   when Replicate cannot be asked and there is no copy
    */
   async playback(filmId: string, sceneNumber: number): Promise<Playback> {
     const film = await this.film(filmId);
     const scene = film.scenes.find((each) => each.sceneNumber === sceneNumber);
     if (!scene) throw new ExportError('SCENE_NOT_FOUND', `Film "${filmId}" has no scene ${sceneNumber}.`);
+    const now = new Date();
     const order = this.#registry.all().map((store) => store.id);
-    const place = choosePlace(film, scene, order, new Date());
-    if (place.via === 'copy') return place;
-    try {
-      const { url } = await this.#registry.get(this.#options.directId).resolveUrl(place.source);
-      return { via: 'direct', url };
-    } catch (error) {
-      const { code, message } = StorageError.from(error);
-      if (code !== 'SOURCE_EXPIRED') throw error;
-      // known to be gone from now on: the second choice is a copy, or the reason why there is none
-      if (await this.#catalogue.recordSourceError(scene.id, scene.revision, { code, message })) {
-        return this.playback(filmId, sceneNumber);
+    let refused: unknown;
+    for (const place of placesOf(film, scene, order, now)) {
+      if (place.via === 'copy') return place;
+      try {
+        const { url } = await this.#registry.get(this.#options.directId).resolveUrl(place.source);
+        return { via: 'direct', url };
+      } catch (error) {
+        const { code, message } = StorageError.from(error);
+        if (code === 'SOURCE_EXPIRED') {
+          await this.#catalogue.recordSourceError(scene.id, scene.revision, { code, message });
+        }
+        refused = error;
       }
-      throw error;
     }
+    throw refused ?? noPlace(film, scene, now);
   }
 
   /** Adds a store at run time; films want it once an export names it. */
@@ -148,7 +155,7 @@ export class ExportService {
 
   async #want(film: FilmRecord, wanted: WantedExport): Promise<FilmRecord> {
     const strategy = wanted.strategy ?? film.strategy;
-    // a film saved as `direct` wanted no store: turning it into an archive takes the configured ones
+    // a film that was only stored, or saved as `direct`, wanted no store: archiving it takes the configured ones
     const storages = wanted.storages ?? (film.storages.length > 0 ? film.storages : this.#options.storages);
     this.#assertStorages(strategy, storages);
     if (strategy === film.strategy && storages.join() === film.storages.join()) return film;
@@ -166,15 +173,14 @@ export class ExportService {
 
   #newScene(scene: FilmManifest['scenes'][number]): NewScene {
     const placeholder = isPlaceholder(scene.video_url);
-    // a scene known only by its prediction learns its deadline from Replicate, when the video exists
-    const known = scene.video_url !== undefined && !placeholder;
     return {
       sceneNumber: scene.scene_number,
       placeholder,
       ...(scene.video_url === undefined ? {} : { videoUrl: scene.video_url }),
       ...(scene.prediction_id === undefined ? {} : { predictionId: scene.prediction_id }),
       ...(scene.duration === undefined ? {} : { duration: scene.duration }),
-      ...(known ? { deadline: new Date(Date.now() + this.#options.retentionMinutes * 60_000) } : {}),
+      // the hour began no later than now; of a prediction Replicate will tell when
+      ...(placeholder ? {} : { deadline: new Date(Date.now() + this.#options.retentionMinutes * 60_000) }),
     };
   }
 
@@ -194,6 +200,9 @@ export class ExportService {
     }
   }
 }
+
+/** Stored without being archived. */
+const isPending = (film: FilmRecord): boolean => film.strategy !== 'direct' && film.storages.length === 0;
 
 function job(scene: SceneRecord): { sceneId: SceneRecord['id']; filmId: string; deadline?: Date } {
   return { sceneId: scene.id, filmId: scene.filmId, ...(scene.deadline ? { deadline: scene.deadline } : {}) };

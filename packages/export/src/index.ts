@@ -7,7 +7,12 @@ export {
   type Strategy,
 } from './catalogue/film-record.ts';
 export { SqlCatalogue } from './catalogue/sql-catalogue.ts';
-export { Converge, type ConvergeDependencies, type ConvergeOptions } from './converge/converge.ts';
+export {
+  Converge,
+  type ConvergeDependencies,
+  type ConvergeOptions,
+  type ConvergeOutcome,
+} from './converge/converge.ts';
 export { type Database, openDatabase } from './database/database.ts';
 export { DATABASE_ERRORS, DatabaseError, type DatabaseErrorCode } from './database/database-error.ts';
 export { EXPORT_ERRORS, ExportError, type ExportErrorCode } from './export-error.ts';

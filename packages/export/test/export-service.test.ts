@@ -126,7 +126,7 @@ describe('the first archive', () => {
 describe('the gap, and nothing else, is filled', () => {
   it('from a copy when a store is added after the source has died', async () => {
     const [one, two] = [new MemoryStorage('one'), new MemoryStorage('two')];
-    const { service } = setting.service([one, two], ['one']);
+    const { service } = setting.service([one, two], { defaults: ['one'] });
     const manifest = film([video(8)]);
     await service.saveFilm(manifest);
     await service.filmSettled(manifest.film_id);
@@ -220,6 +220,106 @@ describe('the gap, and nothing else, is filled', () => {
 
     expect(between.scenes[0]?.state).toBe('archiving');
     expect((await second.service.exportInfo(manifest.film_id)).scenes[0]?.state).toBe('archived');
+  });
+});
+
+describe('what fails', () => {
+  it('is not lost for ever by one 404 that is taken back', async () => {
+    const memory = new MemoryStorage('memory');
+    const { service } = setting.service([memory]);
+    const manifest = film([video(30)]);
+    setting.source.fail(`/${manifest.film_id}/1.mp4`, [404]);
+    await service.saveFilm(manifest);
+    await service.filmSettled(manifest.film_id);
+    const between = await service.exportInfo(manifest.film_id);
+
+    await service.exportFilm(manifest.film_id);
+    await service.filmSettled(manifest.film_id);
+
+    expect(between.scenes[0]).toMatchObject({ state: 'lost', error: { code: 'SOURCE_EXPIRED' } });
+    expect((await service.exportInfo(manifest.film_id)).scenes[0]).toMatchObject({ state: 'archived', error: null });
+  });
+
+  it('because its store is no longer configured leaves the other stores alone', async () => {
+    const [one, two] = [new MemoryStorage('one'), new MemoryStorage('two')];
+    const manifest = film([video(31)]);
+    await setting.service([one, two]).service.saveFilm(manifest, { autoUpload: false });
+    await setting.catalogue.wantCopies(manifest.film_id, { strategy: 'cloud', storages: ['one', 'two'] });
+
+    const { service, defects } = setting.service([one]);
+    await service.resume();
+    await service.filmSettled(manifest.film_id);
+
+    const { status, scenes } = await service.exportInfo(manifest.film_id);
+    expect(defects).toEqual([]);
+    expect(status).toBe('partial');
+    expect(scenes[0]?.copies.map((copy) => [copy.storage, copy.state, copy.error?.code])).toEqual([
+      ['one', 'verified', undefined],
+      ['two', 'failed', 'UNKNOWN_STORAGE'],
+    ]);
+  });
+
+  it('for a while is tried again by itself', async () => {
+    const flaky = faultyStorage(new MemoryStorage('flaky'), {
+      put: [{ failAfterBytes: 1000 }, { failAfterBytes: 1000 }],
+    });
+    const { service, history } = setting.service([flaky], { maxRuns: 3 });
+    const manifest = film([video(32)]);
+
+    await service.saveFilm(manifest);
+    await service.filmSettled(manifest.film_id);
+
+    expect((await service.exportInfo(manifest.film_id)).scenes[0]?.state).toBe('archived');
+    expect(history(manifest.film_id).filter((line) => line.startsWith('copy.failed'))).toEqual([]);
+    expect(history(manifest.film_id).filter((line) => line.startsWith('scene.settled'))).toHaveLength(1);
+  }, 20_000);
+
+  it('is told by the way that says more, when there are two ways to the source', async () => {
+    const { service } = setting.service([new MemoryStorage('memory')]);
+    const manifest = film([video(33)]);
+    const path = `/${manifest.film_id}/1.mp4`;
+    const html = new TextEncoder().encode('<!doctype html><title>Error</title>'.padEnd(2000));
+    setting.source.replace(path, html);
+    const prediction_id = 'unknownunknownunknownunknown';
+
+    await service.saveFilm({ ...manifest, scenes: manifest.scenes.map((scene) => ({ ...scene, prediction_id })) });
+    await service.filmSettled(manifest.film_id);
+
+    const { scenes } = await service.exportInfo(manifest.film_id);
+    expect(scenes[0]).toMatchObject({ state: 'failed', error: { code: 'NOT_A_VIDEO' } });
+    expect(scenes[0]?.copies[0]?.error?.code).toBe('NOT_A_VIDEO');
+  });
+});
+
+describe('a film that is only stored', () => {
+  it('stays so, also at the next start, until an export asks for it', async () => {
+    const memory = new MemoryStorage('memory');
+    const { service } = setting.service([memory]);
+    const manifest = film([video(34)]);
+    await service.saveFilm(manifest, { autoUpload: false });
+
+    await setting.service([memory]).service.resume();
+    const before = await service.exportInfo(manifest.film_id);
+    await service.exportFilm(manifest.film_id);
+    await service.filmSettled(manifest.film_id);
+
+    expect(before.status).toBe('pending');
+    expect((await service.exportInfo(manifest.film_id)).status).toBe('completed');
+  });
+});
+
+describe('playback', () => {
+  it('takes a copy when Replicate cannot say where the video is', async () => {
+    const { service } = setting.service([new MemoryStorage('memory')]);
+    const { film_id } = film([]);
+    const prediction_id = 'b1b2c3d4e5f6g7h8j9k0m1n2p3';
+    const output = `data:video/mp4;base64,${Buffer.from(video(35)).toString('base64')}`;
+    const created_at = new Date().toISOString();
+    setting.predictions.set(prediction_id, { id: prediction_id, status: 'succeeded', output, created_at, input: {} });
+    await service.saveFilm({ film_id, title: 'Inline', scenes: [{ scene_number: 1, prediction_id }] });
+    await service.filmSettled(film_id);
+
+    expect(await service.playback(film_id, 1)).toMatchObject({ via: 'copy', storage: 'memory' });
   });
 });
 

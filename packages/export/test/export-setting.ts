@@ -23,7 +23,10 @@ export interface Setting {
   /** What Replicate's API says of predictions, by id. */
   readonly predictions: Map<string, object>;
   /** A service of its own over the same database: another process, so to speak. */
-  service(stores: readonly StoragePlugin[], defaults?: readonly string[]): Running;
+  service(
+    stores: readonly StoragePlugin[],
+    options?: { readonly defaults?: readonly string[]; readonly maxRuns?: number },
+  ): Running;
   close(): Promise<void>;
 }
 
@@ -59,7 +62,7 @@ export async function exportSetting(): Promise<Setting> {
     disk,
     catalogue,
     predictions,
-    service(stores, defaults = stores.map((store) => store.id)) {
+    service(stores, { defaults = stores.map((store) => store.id), maxRuns = 1 } = {}) {
       const registry = new StorageRegistry([...stores, direct]);
       const events = new ExportEvents();
       const defects: unknown[] = [];
@@ -71,7 +74,7 @@ export async function exportSetting(): Promise<Setting> {
         maxBytes: 64 * 1024 ** 2,
         now: () => new Date(),
       });
-      const queue = new ArchiveQueue(converge, 4, (error) => defects.push(error));
+      const queue = new ArchiveQueue(converge, { concurrency: 4, maxRuns, onDefect: (error) => defects.push(error) });
       const service = new ExportService(catalogue, registry, queue, {
         strategy: 'hybrid',
         storages: defaults,

@@ -55,6 +55,17 @@ describe('filmManifestSchema', () => {
       input: film({ scenes: [{ ...scene, video_url: `https://h/${'x'.repeat(10_240)}` }] }),
       at: 'scenes.0.video_url',
     },
+    {
+      title: 'a NUL in a URL',
+      input: film({ scenes: [{ ...scene, video_url: 'https://h/a\0b' }] }),
+      at: 'scenes.0.video_url',
+    },
+    {
+      title: 'half a character in a URL',
+      input: film({ scenes: [{ ...scene, video_url: 'https://h/\ud800' }] }),
+      at: 'scenes.0.video_url',
+    },
+    { title: 'a line break in a title', input: film({ title: 'a\nb' }), at: 'title' },
     { title: 'a path as film id', input: film({ film_id: '../x' }), at: 'film_id' },
     { title: 'an unknown field', input: film({ colour: 'red' }), at: '' },
   ])('refuses $title, naming the field', ({ input, at }) => {

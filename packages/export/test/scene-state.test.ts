@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CopyRecord, FilmRecord, SceneRecord } from '../src/catalogue/film-record.ts';
-import { exportStatus, isLive, missingStorages, sceneState } from '../src/films/scene-state.ts';
+import { exportStatus, isAlive, isSafelyAlive, missingStorages, sceneState } from '../src/films/scene-state.ts';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const inMinutes = (minutes: number) => new Date(NOW.getTime() + minutes * 60_000);
@@ -58,7 +58,6 @@ describe('sceneState', () => {
     { state: 'failed', film: hybrid, of: { copies: [copy('a', 'failed'), copy('b', 'failed')] } },
     { state: 'failed', film: hybrid, of: { sourceError: { code: 'NOT_A_VIDEO', message: 'HTML' } } },
     { state: 'lost', film: hybrid, of: { sourceError: { code: 'SOURCE_EXPIRED', message: 'gone' } } },
-    { state: 'archiving', film: hybrid, of: { sourceError: { code: 'SOURCE_NOT_READY', message: 'starting' } } },
   ])('is $state with $of', ({ state, film, of }) => {
     expect(sceneState(film, scene(of), NOW)).toBe(state);
   });
@@ -71,16 +70,24 @@ it('wants copies that are verified for the present revision only', () => {
 });
 
 it.each([
-  { live: true, of: {} },
-  { live: false, of: { deadline: inMinutes(1) } },
-  { live: false, of: { sourceError: { code: 'SOURCE_EXPIRED', message: 'gone' } } },
-  { live: true, of: { sourceError: { code: 'NETWORK', message: 'cut' } } },
-])('hands out a direct URL ($live) with $of', ({ live, of }) => {
-  expect(isLive(scene(of), NOW)).toBe(live);
+  { alive: true, safely: true, of: {} },
+  { alive: true, safely: false, of: { deadline: inMinutes(1) } },
+  { alive: false, safely: false, of: { deadline: inMinutes(-1) } },
+  { alive: false, safely: false, of: { sourceError: { code: 'SOURCE_EXPIRED', message: 'gone' } } },
+  { alive: false, safely: false, of: { sourceError: { code: 'NOT_A_VIDEO', message: 'HTML' } } },
+  { alive: false, safely: false, of: { sourceError: { code: 'FORBIDDEN_URL', message: 'private' } } },
+  { alive: true, safely: true, of: { sourceError: { code: 'NETWORK', message: 'cut' } } },
+])('hands out a direct URL ($alive), and before a copy ($safely), with $of', ({ alive, safely, of }) => {
+  expect(isAlive(scene(of), NOW)).toBe(alive);
+  expect(isSafelyAlive(scene(of), NOW)).toBe(safely);
 });
 
 it.each([
   { status: 'empty', scenes: [scene({ placeholder: true })] },
+  {
+    status: 'processing',
+    scenes: [scene({ deadline: inMinutes(10), copies: [copy('a', 'copying')] })],
+  },
   { status: 'processing', scenes: [scene(), scene({ copies: [copy('a', 'verified'), copy('b', 'verified')] })] },
   {
     status: 'completed',
@@ -92,4 +99,18 @@ it.each([
   const film: FilmRecord = { id: 'film', title: 'Film', createdAt: NOW, updatedAt: NOW, ...hybrid, scenes };
 
   expect(exportStatus(film, NOW)).toBe(status);
+});
+
+it('calls a film pending that is only stored', () => {
+  const film: FilmRecord = {
+    id: 'film',
+    title: 'Film',
+    createdAt: NOW,
+    updatedAt: NOW,
+    strategy: 'cloud',
+    storages: [],
+    scenes: [scene()],
+  };
+
+  expect(exportStatus(film, NOW)).toBe('pending');
 });

@@ -42,7 +42,10 @@ export interface Catalogue {
   scene(filmId: string, sceneNumber: number): Promise<SceneWithFilm | undefined>;
   sceneById(sceneId: number): Promise<SceneWithFilm | undefined>;
 
-  /** Scenes that are no placeholder and lack a wanted copy; the earliest deadline first, those without one last. */
+  /**
+   * Scenes with work left: no placeholder, and some wanted copy neither verified nor failed for good. The earliest deadline
+   * first, those without one last.
+   */
   scenesWithGaps(options?: { readonly limit?: number }): Promise<readonly SceneGap[]>;
 
   recordContent(sceneId: number, revision: number, content: SceneContent): Promise<boolean>;

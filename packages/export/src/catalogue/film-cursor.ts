@@ -11,7 +11,8 @@ export const formatCursor = ({ createdAt, id }: FilmCursor): string =>
 
 /** @throws DatabaseError `INVALID_CURSOR` */
 export function parseCursor(text: string): FilmCursor {
-  const [, time, id] = /^(\S+) (.+)$/s.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? [];
+  const [, time, id] =
+    /^(\d{4}-\S+) ([A-Za-z0-9_-]{1,64})$/.exec(Buffer.from(text, 'base64url').toString('utf8')) ?? [];
   const createdAt = new Date(time ?? Number.NaN);
   if (id !== undefined && !Number.isNaN(createdAt.getTime())) return { createdAt, id };
   throw new DatabaseError('INVALID_CURSOR', 'This cursor was not given out by us. Begin with the first page.');

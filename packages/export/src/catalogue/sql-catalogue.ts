@@ -107,7 +107,8 @@ export class SqlCatalogue implements Catalogue {
         sql`not ${scenes.placeholder} and ${films.strategy} <> 'direct' and exists (
               select from unnest(${films.storages}) as wanted (storage_id) where not exists (
                 select from copies
-                where copies.scene_id = scenes.id and copies.storage_id = wanted.storage_id and ${COUNTS}))`,
+                where copies.scene_id = scenes.id and copies.storage_id = wanted.storage_id
+                  and copies.revision = scenes.revision and copies.state in ('verified', 'failed')))`,
       )
       // nulls last
       .orderBy(asc(scenes.deadline), asc(scenes.id));
@@ -190,7 +191,9 @@ const joined = (db: Pick<Db, 'select'>) =>
     .leftJoin(copies, eq(copies.sceneId, scenes.id));
 
 async function readFilm(db: Pick<Db, 'select'>, filmId: string): Promise<FilmRecord | undefined> {
-  return toFilm(await joined(db).where(eq(films.id, filmId)).orderBy(scenes.sceneNumber, copies.storageId, copies.revision));
+  return toFilm(
+    await joined(db).where(eq(films.id, filmId)).orderBy(scenes.sceneNumber, copies.storageId, copies.revision),
+  );
 }
 
 const unique = (storages: readonly string[]): string[] => [...new Set(storages)];

@@ -1,7 +1,7 @@
 import type { StorageRegistry } from '@paradoxon/storage/nest';
 import { fromObject, type TransferSource } from '@paradoxon/transfer';
 import type { SceneRecord } from '../catalogue/film-record.ts';
-import { isGone, isLive, verifiedCopies } from '../films/scene-state.ts';
+import { isAlive, verifiedCopies } from '../films/scene-state.ts';
 
 export interface SceneSource {
   readonly from: 'direct' | 'copy';
@@ -10,7 +10,8 @@ export interface SceneSource {
 
 /**
  * Where a scene's bytes can be read, the best first: the direct URL while it is alive, then a fresh URL by prediction id,
- * then every verified copy; last a direct URL whose deadline has passed, because CDNs sometimes outlive it.
+ * then every verified copy; last a direct URL that is past its deadline or was refused before: CDNs sometimes outlive it, and
+ * a 404 is sometimes taken back.
  *
  * @param directId the plugin that reads direct URLs
  */
@@ -28,6 +29,5 @@ export function sceneSources(
       ? [{ from: 'copy', source: fromObject(registry.get(storageId), key) }]
       : [],
   );
-  if (isGone(scene)) return copies;
-  return isLive(scene, now) ? [...direct, ...copies] : [...copies, ...direct];
+  return isAlive(scene, now) ? [...direct, ...copies] : [...copies, ...direct];
 }

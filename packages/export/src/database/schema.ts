@@ -26,14 +26,13 @@ export const films = pgTable(
     id: text('id').primaryKey(),
     title: text('title').notNull(),
     strategy: text('strategy').$type<Strategy>().notNull(),
-    /** Store ids in which every scene should have a copy. */
+    /** Store ids in which every scene should have a copy; none yet for a film that is only stored. */
     storages: text('storages').array().notNull(),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
   (table) => [
     check('films_strategy', sql`${table.strategy} in ('direct', 'cloud', 'hybrid')`),
-    check('films_storages', sql`${table.strategy} = 'direct' or cardinality(${table.storages}) > 0`),
     // read backwards: the newest first
     index('films_by_age').on(table.createdAt, table.id),
   ],

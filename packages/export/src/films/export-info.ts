@@ -4,12 +4,13 @@ import type { CopyRecord, FilmRecord, SceneRecord } from '../catalogue/film-reco
 import {
   EXPORT_STATUSES,
   exportStatus,
-  isLive,
+  isAlive,
   SCENE_STATES,
   sceneState,
   verifiedCopies,
   wantedStorages,
 } from './scene-state.ts';
+import { placesOf } from './playback.ts';
 import { STRATEGIES } from './strategy.ts';
 
 const errorSchema = z.object({ code: z.string().meta({ example: 'NOT_A_VIDEO' }), message: z.string() });
@@ -79,13 +80,12 @@ export interface ExportInfoContext {
 
 export async function exportInfo(film: FilmRecord, context: ExportInfoContext): Promise<ExportInfo> {
   const scenes = await Promise.all(film.scenes.map((scene) => sceneInfo(film, scene, context)));
-  const replicateUrls = film.scenes.map((scene, at) =>
-    film.strategy !== 'cloud' && isLive(scene, context.now) ? (scenes[at]?.video_url ?? null) : null,
+  const replicateUrls = film.scenes.flatMap((scene) =>
+    film.strategy !== 'cloud' && isAlive(scene, context.now) ? (scene.videoUrl ?? []) : [],
   );
-  const sceneVideos = scenes.flatMap((scene, at) => {
-    const direct = replicateUrls[at] ?? scene.cloud_storage_url;
-    if (direct === null || direct === undefined) return [];
-    return [{ scene_number: scene.scene_number, url: context.playbackUrl?.(film.id, scene.scene_number) ?? direct }];
+  const sceneVideos = film.scenes.flatMap((scene, at) => {
+    const url = playableUrl(film, scene, scenes[at]?.cloud_storage_url ?? null, context);
+    return url === null ? [] : [{ scene_number: scene.sceneNumber, url }];
   });
   const formats = new Set(scenes.flatMap(({ content_type: type }) => type?.split('/')[1] ?? []));
   return {
@@ -99,12 +99,26 @@ export async function exportInfo(film: FilmRecord, context: ExportInfoContext): 
     total_duration: sum(scenes.map((scene) => scene.duration)),
     total_file_size: sum(scenes.map((scene) => scene.file_size)),
     format: formats.size === 0 ? null : [...formats].join(', '),
-    replicate_urls: replicateUrls.filter((url) => url !== null),
+    replicate_urls: replicateUrls,
     cloud_urls: scenes.flatMap((scene) => scene.cloud_storage_url ?? []),
     download_urls: sceneVideos.map((video) => video.url),
     scene_videos: sceneVideos,
     scenes,
   };
+}
+
+/** Through the playback route where there is one; else the URL of the place itself, where that has one. */
+function playableUrl(
+  film: FilmRecord,
+  scene: SceneRecord,
+  copy: string | null,
+  context: ExportInfoContext,
+): string | null {
+  const order = context.registry.all().map((store) => store.id);
+  const [place] = placesOf(film, scene, order, context.now);
+  if (place === undefined) return null;
+  if (context.playbackUrl) return context.playbackUrl(film.id, scene.sceneNumber);
+  return place.via === 'direct' ? (scene.videoUrl ?? copy) : copy;
 }
 
 async function sceneInfo(film: FilmRecord, scene: SceneRecord, context: ExportInfoContext): Promise<SceneInfo> {
@@ -154,7 +168,10 @@ async function copyUrl(scene: SceneRecord, registry: StorageRegistry): Promise<s
   for (const store of registry.all()) {
     const key = copies.find((copy) => copy.storageId === store.id)?.key;
     if (key === undefined) continue;
-    return store.capabilities.signedUrl ? (await store.resolveUrl(key)).url : store.locate(key);
+    if (!store.capabilities.signedUrl) return store.locate(key);
+    // a store that cannot sign now must not hide where everything else is
+    const [issued] = await Promise.allSettled([store.resolveUrl(key)]);
+    return issued.status === 'fulfilled' ? issued.value.url : store.locate(key);
   }
   return null;
 }

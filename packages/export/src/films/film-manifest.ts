@@ -7,6 +7,7 @@ export const isPlaceholder = (videoUrl: string | undefined): boolean => videoUrl
 const videoUrl = z
   .string()
   .max(2048)
+  .refine(isPlainText, { error: 'must not contain control characters or broken Unicode' })
   .refine((text) => isPlaceholder(text) || isWebUrl(text), {
     error: 'must be an http(s) URL without user information, or begin with "placeholder"',
   })
@@ -35,7 +36,12 @@ export const filmManifestSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: 'must be 1 to 64 letters, digits, "_" or "-"' })
     .optional(),
-  title: z.string().trim().min(1).max(200),
+  title: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .refine(isPlainText, { error: 'must not contain control characters or broken Unicode' }),
   scenes: z
     .array(sceneSchema)
     .min(1)
@@ -64,4 +70,9 @@ function isWebUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   return (url.protocol === 'https:' || url.protocol === 'http:') && url.username === '' && url.password === '';
+}
+
+/** What the database and a URL can both hold: `new URL()` would take control characters, and drop some. */
+function isPlainText(text: string): boolean {
+  return text.isWellFormed() && !/\p{Cc}/u.test(text);
 }

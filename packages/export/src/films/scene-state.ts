@@ -24,13 +24,21 @@ export const SCENE_STATES = [
 ] as const;
 export type SceneState = (typeof SCENE_STATES)[number];
 
-/** The direct URL counts as dead this long before its deadline: a player that starts now must still get its bytes. */
-export const LIVE_MARGIN_MS = 2 * 60_000;
+/** A copy is preferred to a direct URL with this little time left: a player that starts now must still get its bytes. */
+const LIVE_MARGIN_MS = 2 * 60_000;
 /** Nothing verified and this little time left: `at_risk`. */
-export const RISK_MS = 15 * 60_000;
+const RISK_MS = 15 * 60_000;
 
 type Wanting = { readonly strategy: Strategy; readonly storages: readonly string[] };
-const GONE = new Set(['SOURCE_EXPIRED', 'NOT_FOUND']);
+const GONE: ReadonlySet<string> = new Set(['SOURCE_EXPIRED', 'NOT_FOUND']);
+/** What nobody should be sent to, though it may answer. */
+const UNPLAYABLE: ReadonlySet<string> = new Set([
+  ...GONE,
+  'SOURCE_FAILED',
+  'NOT_A_VIDEO',
+  'FORBIDDEN_URL',
+  'TOO_MANY_REDIRECTS',
+]);
 
 /** The stores in which a film's scenes should have a copy. */
 export const wantedStorages = (film: Wanting): readonly string[] => (film.strategy === 'direct' ? [] : film.storages);
@@ -46,14 +54,19 @@ export function missingStorages(film: Wanting, scene: SceneRecord): readonly str
   return wantedStorages(film).filter((storage) => !held.has(storage));
 }
 
-export const isGone = (scene: SceneRecord): boolean =>
-  scene.sourceError !== undefined && GONE.has(scene.sourceError.code);
+/** Whether this error says that the source no longer exists. */
+export const saysGone = ({ code }: { readonly code: string }): boolean => GONE.has(code);
+const isGone = (scene: SceneRecord): boolean => scene.sourceError !== undefined && saysGone(scene.sourceError);
 
-/** Whether the direct URL can be handed out: not known to be gone, and its deadline not near. */
-export function isLive(scene: SceneRecord, now: Date): boolean {
-  if (scene.placeholder || isGone(scene)) return false;
-  return scene.deadline === undefined || scene.deadline.getTime() - LIVE_MARGIN_MS > now.getTime();
+/** Whether the direct URL can be handed out: nothing is known against it, and its deadline has not passed. */
+export function isAlive(scene: SceneRecord, now: Date): boolean {
+  if (scene.placeholder || (scene.sourceError && UNPLAYABLE.has(scene.sourceError.code))) return false;
+  return scene.deadline === undefined || scene.deadline > now;
 }
+
+/** Alive for long enough to be preferred to a copy. */
+export const isSafelyAlive = (scene: SceneRecord, now: Date): boolean =>
+  isAlive(scene, new Date(now.getTime() + LIVE_MARGIN_MS));
 
 export function sceneState(film: Wanting, scene: SceneRecord, now: Date): SceneState {
   if (scene.placeholder) return 'placeholder';
@@ -69,25 +82,27 @@ export function sceneState(film: Wanting, scene: SceneRecord, now: Date): SceneS
 
 /** A wanted copy that is being made, or that nothing speaks against. */
 function isOnTheWay(scene: SceneRecord, missing: readonly string[]): boolean {
-  const refused = scene.sourceError !== undefined && scene.sourceError.code !== 'SOURCE_NOT_READY';
+  const refused = scene.sourceError !== undefined;
   return missing.some((storage) => {
     const copy = scene.copies.find((each) => each.storageId === storage && each.revision === scene.revision);
-    if (copy === undefined) return !refused;
-    return copy.state === 'copying' || copy.error?.code === 'SOURCE_NOT_READY';
+    return copy === undefined ? !refused : copy.state === 'copying';
   });
 }
 
 const isAtRisk = (scene: SceneRecord, now: Date): boolean =>
   scene.deadline !== undefined && scene.deadline.getTime() - RISK_MS <= now.getTime();
 
-export const EXPORT_STATUSES = ['empty', 'processing', 'completed', 'partial', 'failed'] as const;
+/** `pending`: stored without being archived, until an export asks for it · `empty`: placeholders only. */
+export const EXPORT_STATUSES = ['empty', 'pending', 'processing', 'completed', 'partial', 'failed'] as const;
 export type ExportStatus = (typeof EXPORT_STATUSES)[number];
 
 /** One word for a film: all scenes there, some, none, or still at work. */
 export function exportStatus(film: FilmRecord, now: Date): ExportStatus {
-  const states = film.scenes.map((scene) => sceneState(film, scene, now)).filter((state) => state !== 'placeholder');
-  if (states.length === 0) return 'empty';
-  if (states.some((state) => state === 'archiving')) return 'processing';
+  const scenes = film.scenes.filter((scene) => !scene.placeholder);
+  if (scenes.length === 0) return 'empty';
+  if (film.strategy !== 'direct' && film.storages.length === 0) return 'pending';
+  if (scenes.some((scene) => isOnTheWay(scene, missingStorages(film, scene)))) return 'processing';
+  const states = scenes.map((scene) => sceneState(film, scene, now));
   const whole = states.filter((state) => state === 'archived' || state === 'live').length;
   if (whole === states.length) return 'completed';
   return whole > 0 || states.includes('degraded') ? 'partial' : 'failed';

@@ -1,6 +1,8 @@
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
+import type { StorageError } from '@paradoxon/storage';
 import PQueue from 'p-queue';
 import type { SceneRecord } from '../catalogue/film-record.ts';
-import type { Converge } from '../converge/converge.ts';
+import type { Converge, ConvergeOutcome } from '../converge/converge.ts';
 
 export interface ArchiveJob {
   readonly sceneId: SceneRecord['id'];
@@ -8,22 +10,38 @@ export interface ArchiveJob {
   readonly deadline?: Date;
 }
 
+/** Runs of one scene that keeps failing, the first included, before it is left alone. */
+const MAX_RUNS = 6;
+const FIRST_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 60_000;
+
 /**
  * Runs converge for scenes, the earliest deadline first across films, a bounded number at once, a scene never twice at a
- * time. What is to be done is in the catalogue, not here: a process that dies loses nothing, and the next start asks
- * the catalogue again.
+ * time; what may succeed later is run again with a growing, jittered delay. What is to be done is in the catalogue, not here:
+ * a process that dies loses nothing, and the next start asks the catalogue again.
  */
 export class ArchiveQueue {
   readonly #converge: Converge;
-  readonly #onDefect: (error: unknown, job: ArchiveJob) => void;
   readonly #queue: PQueue;
+  readonly #maxRuns: number;
+  readonly #onDefect: (error: unknown, job: ArchiveJob) => void;
   readonly #stop = new AbortController();
   readonly #open = new Map<ArchiveJob['sceneId'], OpenJob>();
+  #stopping = false;
 
-  constructor(converge: Converge, concurrency: number, onDefect: (error: unknown, job: ArchiveJob) => void) {
+  /** @param options `maxRuns`: 6 if absent · `onDefect`: what converge records nowhere, ours or the database's */
+  constructor(
+    converge: Converge,
+    options: {
+      readonly concurrency: number;
+      readonly maxRuns?: number;
+      readonly onDefect: (error: unknown, job: ArchiveJob) => void;
+    },
+  ) {
     this.#converge = converge;
-    this.#onDefect = onDefect;
-    this.#queue = new PQueue({ concurrency });
+    this.#queue = new PQueue({ concurrency: options.concurrency });
+    this.#maxRuns = options.maxRuns ?? MAX_RUNS;
+    this.#onDefect = options.onDefect;
   }
 
   add(job: ArchiveJob, { recheck = false }: { recheck?: boolean } = {}): void {
@@ -31,17 +49,15 @@ export class ArchiveQueue {
     if (open) {
       // it reads what is wanted when it starts; if it has started already, it goes once more
       open.recheck ||= recheck;
-      open.again = open.running;
+      open.again = true;
       return;
     }
-    const added: OpenJob = { filmId: job.filmId, running: false, again: false, recheck, done: Promise.resolve() };
+    const added: OpenJob = { filmId: job.filmId, again: false, recheck, done: Promise.resolve() };
     this.#open.set(job.sceneId, added);
-    added.done = this.#queue
-      .add(() => this.#run(job, added), { priority: priority(job) })
-      .finally(() => this.#open.delete(job.sceneId));
+    added.done = this.#work(job, added).finally(() => this.#open.delete(job.sceneId));
   }
 
-  /** Resolves when nothing is queued or running for the film. */
+  /** Resolves when nothing is queued, running or to be tried again for the film. */
   async filmSettled(filmId: string): Promise<void> {
     for (;;) {
       const open = [...this.#open.values()].filter((job) => job.filmId === filmId);
@@ -52,30 +68,59 @@ export class ArchiveQueue {
 
   /** Starts nothing more; gives what runs `graceMs` to finish, then aborts it: it leaves nothing half done. */
   async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
     this.#queue.pause();
     const timer = setTimeout(() => this.#stop.abort(), graceMs);
     await this.#queue.onPendingZero();
     clearTimeout(timer);
+    this.#stop.abort();
   }
 
-  async #run(job: ArchiveJob, open: OpenJob): Promise<void> {
-    open.running = true;
-    do {
-      open.again = false;
-      try {
-        await this.#converge.run(job.sceneId, { recheck: open.recheck, signal: this.#stop.signal });
-      } catch (error) {
-        // converge records what stores and sources do wrong; what arrives here is ours or the database's
-        this.#onDefect(error, job);
+  async #work(job: ArchiveJob, open: OpenJob): Promise<void> {
+    for (let run = 1; !this.#stopping; run += 1) {
+      const willRetry = (error: StorageError) => this.#willRetry(error, run, job);
+      const outcome = await this.#queue.add(() => this.#run(job, open, willRetry), { priority: priority(job) });
+      if (open.again) {
+        run = 0;
+        continue;
       }
-    } while (open.again && !this.#stop.signal.aborted);
+      if (!outcome?.retry) return;
+      await this.#delay(run, outcome.retry.afterMs);
+    }
+  }
+
+  /** A prediction that is not done yet is asked for until its hour is over; what fails otherwise, a few times. */
+  #willRetry({ code, retry }: StorageError, run: number, { deadline }: ArchiveJob): boolean {
+    if (retry === 'never' || this.#stopping) return false;
+    return run < this.#maxRuns || (code === 'SOURCE_NOT_READY' && deadline !== undefined && deadline > new Date());
+  }
+
+  async #run(
+    job: ArchiveJob,
+    open: OpenJob,
+    willRetry: (error: StorageError) => boolean,
+  ): Promise<ConvergeOutcome | undefined> {
+    open.again = false;
+    try {
+      return await this.#converge.run(job.sceneId, { recheck: open.recheck, signal: this.#stop.signal, willRetry });
+    } catch (error) {
+      this.#onDefect(error, job);
+      return undefined;
+    }
+  }
+
+  /** @param afterMs what somebody asked for */
+  async #delay(run: number, afterMs = 0): Promise<void> {
+    const backOff = Math.min(FIRST_DELAY_MS * 2 ** (run - 1), MAX_DELAY_MS) * (0.5 + Math.random() / 2);
+    const { signal } = this.#stop;
+    // an abort is no failure here: the loop sees it
+    await Promise.allSettled([setTimeoutPromise(Math.max(backOff, afterMs), undefined, { signal, ref: true })]);
   }
 }
 
 interface OpenJob {
   readonly filmId: string;
-  running: boolean;
-  /** Asked for once more while running. */
+  /** Asked for once more since the run began. */
   again: boolean;
   recheck: boolean;
   done: Promise<void>;
