@@ -119,18 +119,18 @@ export class ExportService {
     if (!scene) throw new ExportError('SCENE_NOT_FOUND', `Film "${filmId}" has no scene ${sceneNumber}.`);
     const now = new Date();
     const order = this.#registry.all().map((store) => store.id);
-    let refused: unknown;
+    let refused: StorageError | undefined;
     for (const place of placesOf(film, scene, order, now)) {
       if (place.via === 'copy') return place;
       try {
         const { url } = await this.#registry.get(this.#options.directId).resolveUrl(place.source);
         return { via: 'direct', url };
       } catch (error) {
-        const { code, message } = StorageError.from(error);
+        refused = StorageError.from(error);
+        const { code, message } = refused;
         if (code === 'SOURCE_EXPIRED') {
           await this.#catalogue.recordSourceError(scene.id, scene.revision, { code, message });
         }
-        refused = error;
       }
     }
     throw refused ?? noPlace(film, scene, now);
