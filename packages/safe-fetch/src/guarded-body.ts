@@ -21,6 +21,8 @@ export class GuardedBody extends Readable {
   readonly #limits: BodyLimits;
   readonly #pace: SourcePace;
   #bytes = 0;
+  /** What the reader is told once it has taken every byte. */
+  #lastWord: FetchError | undefined;
 
   constructor(source: Readable, limits: BodyLimits) {
     super();
@@ -34,6 +36,13 @@ export class GuardedBody extends Readable {
     source.on('data', (chunk: Buffer) => this.#take(chunk));
     source.on('end', () => this.#finish());
     source.on('error', (error) => this.#broken(error));
+  }
+
+  /** Destroying a stream drops what it still holds: an end that fails waits until all of it was taken. */
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size);
+    if (this.#lastWord && this.readableLength === 0) process.nextTick(() => this.destroy(this.#lastWord));
+    return chunk;
   }
 
   override _read(): void {
@@ -68,7 +77,9 @@ export class GuardedBody extends Readable {
     }
     if (endUnknown) {
       const message = `Ended after ${this.#bytes} bytes, but the server announced no length: this may be a part of the file.`;
-      return this.#fail('SOURCE_TRUNCATED', message);
+      this.#lastWord = new FetchError('SOURCE_TRUNCATED', message, { url: this.#limits.url });
+      if (this.readableLength === 0) this.destroy(this.#lastWord);
+      return;
     }
     this.push(null);
   }

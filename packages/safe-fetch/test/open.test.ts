@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type RequestListener } from 'node:http';
 import { type Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type FetchPolicy, type OpenFileOptions, type RemoteFile, SafeFetch } from '../src/index.ts';
 import { allClosed, Cleanup, type Origin, startOrigin } from './origin.ts';
@@ -97,6 +98,30 @@ describe('a whole file', () => {
       });
     },
   );
+
+  it('without a length fails only once a slow reader has every byte', async () => {
+    const whole = Buffer.alloc(60_000, 'film');
+    const origin = await start((_, response) => {
+      response.socket?.write('HTTP/1.0 200 OK\r\n\r\n');
+      response.socket?.end(whole);
+    });
+    const { body } = await open(origin);
+
+    const taken: Buffer[] = [];
+    let failure: unknown;
+    try {
+      for await (const chunk of body) {
+        taken.push(chunk as Buffer);
+        // the connection ends meanwhile
+        await sleep(50);
+      }
+    } catch (error) {
+      failure = error;
+    }
+
+    expect(Buffer.concat(taken).equals(whole)).toBe(true);
+    expect(failure).toMatchObject({ code: 'SOURCE_TRUNCATED' });
+  });
 
   it('of another version than the one wanted is SOURCE_CHANGED', async () => {
     const origin = await start(fileHost('"v2"'));
