@@ -100,6 +100,8 @@ describe('GET', () => {
     expect(headers.get('content-type')).toBe('application/octet-stream');
     expect(headers.get('content-disposition')).toBe('attachment; filename="x"');
     expect(headers.get('etag')).toBeNull();
+    // it may change: nobody may keep it without asking
+    expect(headers.get('cache-control')).toBe('no-cache');
   });
 
   it.each([
@@ -140,7 +142,12 @@ describe('GET', () => {
 
   it.each([
     { validator: '"v1"', status: 304, text: '' },
+    { validator: 'W/"v1"', status: 304, text: '' },
+    { validator: '"v0", "v1"', status: 304, text: '' },
+    { validator: '"a,b",W/"v1"', status: 304, text: '' },
+    { validator: '*', status: 304, text: '' },
     { validator: '"v0"', status: 200, text: '0123456789' },
+    { validator: '"v0", "v2"', status: 200, text: '0123456789' },
   ])('with If-None-Match $validator is answered with $status', async ({ validator, status, text }) => {
     const { url } = await scene();
 
@@ -200,6 +207,14 @@ describe('HEAD', () => {
     expect(response.headers.get('content-length')).toBe('10');
     expect(response.headers.get('content-type')).toBe('video/mp4');
     expect(await response.text()).toBe('');
+  });
+
+  it.each(['bytes=0-1', 'bytes=99-'])('is that of the whole object, with Range %s too', async (range) => {
+    const { url } = await scene();
+
+    const { status, headers } = await fetch(url, { method: 'HEAD', headers: { range } });
+
+    expect([status, headers.get('content-length'), headers.get('content-range')]).toEqual([200, '10', null]);
   });
 });
 

@@ -10,6 +10,7 @@ export interface ServeOptions {
 
 /**
  * Answers GET and HEAD of one object over Node's own HTTP: 200, 206, 304 or 416, streamed, with the store's content type.
+ * A HEAD is that of the whole object.
  * The client leaving, at any time, closes the store's stream at once and is no error.
  *
  * @throws StorageError of `head` and `open`, before anything was sent; or what broke the body half-way: the connection is
@@ -30,12 +31,12 @@ export async function serveObject(
   try {
     const info = await store.head(key, { signal: leave.signal });
     const headers = objectHeaders(store, info, options);
-    if (info.etag !== undefined && request.headers['if-none-match'] === quoted(info.etag)) {
+    if (isKnown(request.headers['if-none-match'], info)) {
       response.writeHead(304, headers).end();
       return;
     }
     const answer =
-      store.capabilities.range && rangeStillMeant(request, info)
+      request.method !== 'HEAD' && store.capabilities.range && rangeStillMeant(request, info)
         ? parseRange(request.headers.range, info.size)
         : { status: 200 as const };
     if (answer.status === 416) {
@@ -73,10 +74,21 @@ function objectHeaders(store: StoragePlugin, info: ObjectInfo, options: ServeOpt
     'content-type': info.contentType ?? 'application/octet-stream',
     'content-disposition': options.contentDisposition ?? 'inline',
     'x-content-type-options': 'nosniff',
-    ...(info.cacheControl === undefined ? {} : { 'cache-control': info.cacheControl }),
+    // an object may be replaced: unless its store says better, a client asks again each time
+    'cache-control': info.cacheControl ?? 'no-cache',
     ...(info.etag === undefined ? {} : { etag: quoted(info.etag) }),
     ...(info.lastModified === undefined ? {} : { 'last-modified': info.lastModified.toUTCString() }),
   };
+}
+
+/** `If-None-Match`: a list of versions the client has, compared weakly, or `*`. */
+function isKnown(versions: string | undefined, info: ObjectInfo): boolean {
+  if (versions === undefined) return false;
+  if (versions.trim() === '*') return true;
+  const { etag } = info;
+  if (etag === undefined) return false;
+  const known = versions.match(/(W\/)?"[^"]*"/g) ?? [];
+  return known.some((each) => opaque(each) === opaque(quoted(etag)));
 }
 
 /** `If-Range`: a range of another version than the client has is answered with the whole object. */
@@ -86,3 +98,4 @@ function rangeStillMeant(request: IncomingMessage, info: ObjectInfo): boolean {
 }
 
 const quoted = (etag: string): string => (/^(W\/)?"/.test(etag) ? etag : `"${etag}"`);
+const opaque = (tag: string): string => tag.replace(/^W\//, '');
