@@ -183,7 +183,7 @@ describe('a private PostgreSQL', () => {
 
     const sentence =
       `Another paradoxon process (pid ${first.pid}) already uses ${folder.path}. ` +
-      'Stop it, use --server, or set DATABASE_URL to share one PostgreSQL.';
+      'Stop it, or set DATABASE_URL to share one PostgreSQL.';
     await expect(here).rejects.toMatchObject({ code: 'DATABASE_IN_USE', message: sentence });
     expect(await second.says('refused: ')).toBe(`refused: ${sentence}`);
     expect(await second.ended()).toBe(1);

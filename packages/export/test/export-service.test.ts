@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
+import { utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import type { StoragePlugin } from '@paradoxon/storage';
+import { StorageError, type StoragePlugin } from '@paradoxon/storage';
 import { faultyStorage, MemoryStorage } from '@paradoxon/storage-testing';
 import type { FilmManifest } from '../src/films/film-manifest.ts';
 import { exportSetting, type Setting } from './export-setting.ts';
@@ -164,6 +166,51 @@ describe('the gap, and nothing else, is filled', () => {
       expect(sha256(await read(one, key))).toBe(sha256(video(9)));
     },
   );
+
+  it.each([
+    {
+      what: 'overwritten by other bytes of the same size',
+      change: (path: string) => writeFile(path, new Uint8Array(50_000)),
+      lost: true,
+    },
+    { what: 'only touched', change: (path: string) => utimes(path, new Date(), new Date()), lost: false },
+  ])('only when a file on disk was really altered: $what', async ({ change, lost }) => {
+    const { service, history } = setting.service([setting.disk]);
+    const manifest = film([video(40)]);
+    const key = `films/${manifest.film_id}/0001-r1.mp4`;
+    await service.saveFilm(manifest);
+    await service.filmSettled(manifest.film_id);
+    await change(join(setting.diskRoot, key));
+
+    await service.exportFilm(manifest.film_id);
+    await service.filmSettled(manifest.film_id);
+
+    expect(history(manifest.film_id).includes('copy.lost 1 disk corrupt')).toBe(lost);
+    expect((await service.exportInfo(manifest.film_id)).scenes[0]?.state).toBe('archived');
+    expect(sha256(await read(setting.disk, key))).toBe(sha256(video(40)));
+  });
+
+  it('not when its store cannot be asked: the copy stays verified, with the reason beside it', async () => {
+    const down = faultyStorage(new MemoryStorage('down'), {
+      head: [{ error: new StorageError('UNAVAILABLE', 'Down.') }],
+    });
+    const { service } = setting.service([down]);
+    const manifest = film([video(41)]);
+    await service.saveFilm(manifest);
+    await service.filmSettled(manifest.film_id);
+
+    await service.exportFilm(manifest.film_id);
+    await service.filmSettled(manifest.film_id);
+    const unknown = await service.exportInfo(manifest.film_id);
+    await service.exportFilm(manifest.film_id);
+    await service.filmSettled(manifest.film_id);
+
+    expect(unknown.scenes[0]?.copies[0]).toMatchObject({ state: 'verified', error: { code: 'UNAVAILABLE' } });
+    expect((await service.exportInfo(manifest.film_id)).scenes[0]?.copies[0]).toMatchObject({
+      state: 'verified',
+      error: null,
+    });
+  });
 
   it('by a re-run when one of two stores failed, leaving the other alone', async () => {
     const good = new MemoryStorage('good');

@@ -19,6 +19,8 @@ import { type ExportEventMap, ExportEvents } from '../src/jobs/export-events.ts'
 export interface Setting {
   readonly source: SourceServer;
   readonly disk: LocalStorage;
+  /** Its folder. */
+  readonly diskRoot: string;
   readonly catalogue: SqlCatalogue;
   /** What Replicate's API says of predictions, by id. */
   readonly predictions: Map<string, object>;
@@ -60,6 +62,7 @@ export async function exportSetting(): Promise<Setting> {
   return {
     source,
     disk,
+    diskRoot: join(folder, 'storage'),
     catalogue,
     predictions,
     service(stores, { defaults = stores.map((store) => store.id), maxRuns = 1 } = {}) {

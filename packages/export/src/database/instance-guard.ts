@@ -32,7 +32,7 @@ const inUse = (folder: string, pid: number | undefined) =>
   new DatabaseError(
     'DATABASE_IN_USE',
     `Another paradoxon process${pid === undefined ? '' : ` (pid ${pid})`} already uses ${folder}. ` +
-      'Stop it, use --server, or set DATABASE_URL to share one PostgreSQL.',
+      'Stop it, or set DATABASE_URL to share one PostgreSQL.',
   );
 
 async function holderPid(client: pg.Client): Promise<number | undefined> {
