@@ -1,14 +1,25 @@
 #!/usr/bin/env node
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
-/** 0 done · 1 a wanted copy is missing · 2 the command, the file or the configuration is wrong · 130 interrupted. */
 const EXIT_USAGE = 2;
+const EXIT_FAILED = 3;
+const EXIT_CODES = `
+Exit codes:
+  0    every wanted copy is there and verified
+  1    a wanted copy is missing
+  2    the command, the file or the configuration is wrong
+  3    something else failed, such as the database
+  130  interrupted (SIGINT), 143 ended (SIGTERM)`;
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 
-const list = (text: string): string[] => text.split(',').map((item) => item.trim());
+function list(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.includes('')) throw new InvalidArgumentError('Name at least one store.');
+  return items;
+}
 
 const program = new Command('paradoxon')
   .description('Keeps every scene of every film playable: archives the videos of a film before their URLs die.')
@@ -21,7 +32,7 @@ program
   .addOption(new Option('--strategy <strategy>', 'which copies to make').choices(['direct', 'cloud', 'hybrid']))
   .option('--to <storages>', 'stores to copy to, separated by commas', list)
   .option('--json', 'print the export_info as JSON on standard output', false)
-  .addHelpText('after', '\nExit codes: 0 done, 1 a wanted copy is missing, 2 wrong command, file or configuration.')
+  .addHelpText('after', EXIT_CODES)
   .action(async (file: string, options: { strategy?: 'direct' | 'cloud' | 'hybrid'; to?: string[]; json: boolean }) => {
     // only now: help and a mistyped command need no Nest
     const { runExport } = await import('./export/run-export.ts');
@@ -37,7 +48,8 @@ try {
 function exitCode(error: unknown): number {
   // commander has printed its own message already
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   // errors with a code are said in words; a stack helps only with our own defects
-  console.error(error instanceof Error && 'code' in error ? `paradoxon: ${error.message}` : error);
-  return EXIT_USAGE;
+  console.error(code === undefined ? error : `paradoxon: ${(error as Error).message}`);
+  return code === 'USAGE' || code === 'INVALID_CONFIGURATION' ? EXIT_USAGE : EXIT_FAILED;
 }

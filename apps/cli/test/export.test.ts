@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExportInfo } from '@paradoxon/export';
-import { type SourceServer, startSourceServer } from '@paradoxon/storage-testing';
+import { type SourceServer, startFaultProxy, startSourceServer } from '@paradoxon/storage-testing';
 
 const MAIN = join(import.meta.dirname, '../dist/main.js');
 const SAMPLE = join(import.meta.dirname, '../../../examples/films/sample');
@@ -23,16 +23,37 @@ afterAll(async () => {
 });
 
 /** The command as a user runs it. */
-function paradoxon(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function paradoxon(...args: string[]): Promise<Outcome> {
+  return start(args).ended;
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(
+  args: string[],
+  environment: Record<string, string> = {},
+): { child: ChildProcess; ended: Promise<Outcome> } {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], SOURCE_PRIVATE_ADDRESSES: '127.0.0.1' },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      SOURCE_PRIVATE_ADDRESSES: '127.0.0.1',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const printed = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.stderr += text));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code: code ?? -1, ...printed })));
+  const ended = new Promise<Outcome>((resolve) => {
+    child.once('close', (code) => resolve({ code: code ?? -1, ...printed }));
+  });
+  return { child, ended };
 }
 
 async function filmFile(name: string, film: object | string): Promise<string> {
@@ -83,6 +104,61 @@ describe('paradoxon export', () => {
     expect(stdout).toBe('');
   }, 60_000);
 
+  it('keeps what is wanted of a film that is known, unless the command says otherwise', async () => {
+    const file = await filmFile('kept.json', { ...sample(), film_id: 'kept' });
+    const type = ({ stdout }: Outcome) => (JSON.parse(stdout) as { export_info: ExportInfo }).export_info.storage_type;
+
+    const first = await paradoxon('export', file, '--strategy', 'cloud', '--json');
+    const plain = await paradoxon('export', file, '--json');
+    const other = await paradoxon('export', file, '--strategy', 'hybrid', '--json');
+
+    expect([first, plain, other].map(type)).toEqual(['cloud', 'cloud', 'hybrid']);
+  }, 60_000);
+
+  it.each([
+    { signal: 'SIGINT', code: 130 },
+    { signal: 'SIGTERM', code: 143 },
+  ] as const)(
+    'ends with $code on $signal',
+    async ({ signal, code }) => {
+      const slow = await startFaultProxy({ host: '127.0.0.1', port: source.port });
+      slow.inject({ bytesPerSecond: 32 * 1024 });
+      const scenes = [{ scene_number: 1, video_url: slow.url('/scene-06.mp4') }];
+      const file = await filmFile('slow.json', { film_id: signal, title: 'Slow', scenes });
+      const before = source.requests.length;
+
+      const { child, ended } = start(['export', file]);
+      while (source.requests.length === before) await new Promise((resolve) => setTimeout(resolve, 20));
+      child.kill(signal);
+
+      expect((await ended).code).toBe(code);
+      await slow.close();
+    },
+    60_000,
+  );
+
+  it('ends with 3, in words, when the database does not answer', async () => {
+    const file = await filmFile('sample.json', sample());
+
+    const { code, stderr } = await start(['export', file], { DATABASE_URL: 'postgresql://u:hunter2@127.0.0.1:1/x' })
+      .ended;
+
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^paradoxon: /m);
+    expect(stderr).not.toContain('hunter2');
+    expect(stderr).not.toContain('    at ');
+  }, 30_000);
+
+  it('warns as LOG_LEVEL says', async () => {
+    const file = await filmFile('sample.json', sample());
+
+    const warned = await start(['export', file]).ended;
+    const quiet = await start(['export', file], { LOG_LEVEL: 'error' }).ended;
+
+    expect(warned.stderr).toContain('warning: SOURCE_PRIVATE_ADDRESSES');
+    expect(quiet.stderr).not.toContain('warning');
+  }, 60_000);
+
   it.each([
     { title: 'a file that does not exist', args: ['export', 'none.json'], says: 'none.json cannot be read' },
     { title: 'a file that is not JSON', args: ['export', 'broken.json'], says: 'broken.json is not JSON' },
@@ -96,6 +172,11 @@ describe('paradoxon export', () => {
       title: 'a store that does not exist',
       args: ['export', 'sample.json', '--to', 'dropbox'],
       says: 'STORAGES is "dropbox": allowed is local',
+    },
+    {
+      title: 'a list of stores that is empty',
+      args: ['export', 'sample.json', '--to', ''],
+      says: 'at least one store',
     },
     { title: 'an unknown command', args: ['exprot'], says: 'export' },
   ])('ends with 2 and says what is wrong with $title', async ({ args, says }) => {

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { type ExportInfo, ExportEvents, ExportService } from '@paradoxon/export';
 import { HostModule, parseConfiguration } from '@paradoxon/host';
@@ -31,24 +32,29 @@ export async function runExport(
     autoFlushLogs: false,
     abortOnError: false,
   });
-  host.useLogger(new StderrLogger());
+  host.useLogger(new StderrLogger(configuration.logLevel));
   host.flushLogs();
   const interrupted = new AbortController();
-  const interrupt = () => interrupted.abort();
+  let signal: NodeJS.Signals | undefined;
+  const interrupt = (name: NodeJS.Signals): void => {
+    signal = name;
+    interrupted.abort();
+  };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     const exports = host.get(ExportService);
     const progress = showProgress(host.get(ExportEvents), process.stderr);
     const { film } = await exports.saveFilm(manifest, {
-      strategy: configuration.strategy,
-      storages: configuration.storages,
+      // a film that is known keeps what was wanted of it, unless the command says otherwise
+      ...(strategy === undefined ? {} : { strategy }),
+      ...(to === undefined ? {} : { storages: to }),
     });
     await Promise.race([exports.filmSettled(film.id), aborted(interrupted.signal)]);
     progress.stop();
     const info = await exports.exportInfo(film.id);
     console.error(exportReport(info, progress.scenesWorkedOn()));
     if (json) console.log(JSON.stringify({ export_info: info }, null, 2));
-    if (interrupted.signal.aborted) return 130;
+    if (signal !== undefined) return 128 + constants.signals[signal];
     return isComplete(info) ? 0 : 1;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
