@@ -12,8 +12,8 @@ const list = z.string().transform((text) =>
 );
 const STRATEGY_OF_PROFILE = { development: 'direct', production: 'hybrid', archive: 'cloud' } as const;
 
-/** Stores that can be switched on by environment, by id; the names that operators use are accepted too. */
-const STORAGE_IDS = { local: 'local' } as const;
+/** Stores that can be switched on by environment. */
+const STORAGE_IDS = ['local'] as const;
 
 /**
  * The whole configuration by environment. docs/configuration.md is compared with it by a test: a variable without a
@@ -29,7 +29,7 @@ export const environmentSchema = z.object({
     .optional()
     .describe("Which copies a film should have; overrides the profile's."),
   STORAGES: list
-    .pipe(z.array(z.enum(Object.keys(STORAGE_IDS) as [keyof typeof STORAGE_IDS])).min(1))
+    .pipe(z.array(z.enum(STORAGE_IDS)).min(1))
     .default(['local'])
     .describe('Stores that films are copied to, separated by commas, the preferred to play from first.'),
   DATA_DIR: z.string().min(1).default('./data').describe('Folder for the embedded database and the local store.'),
@@ -98,7 +98,7 @@ export const environmentSchema = z.object({
 /** The configuration of one process, checked, with every default filled in. */
 export interface Configuration {
   readonly strategy: ExportModuleOptions['strategy'];
-  readonly storages: readonly (keyof typeof STORAGE_IDS)[];
+  readonly storages: readonly (typeof STORAGE_IDS)[number][];
   readonly localStorageDir: string;
   readonly database: ExportModuleOptions['database'];
   readonly dataDir: string;
