@@ -46,6 +46,11 @@ export default defineConfig(
     },
   },
   {
+    // in no project, so that no tsconfig.json beside them names them
+    files: ['examples/*.ts', '.ci/*.ts'],
+    languageOptions: { parserOptions: { projectService: false, project: './tsconfig.scripts.json' } },
+  },
+  {
     // only apps read the environment of the process
     files: ['packages/*/src/**/*.ts'],
     rules: {

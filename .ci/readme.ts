@@ -8,6 +8,8 @@ const READY: readonly [command: RegExp, line: RegExp][] = [
   [/npm start/, /listens on/],
   [/npm run sample-source/, /are at/],
 ];
+/** What else a command must print, beside ending well. */
+const PRINTS: readonly [command: RegExp, output: RegExp][] = [[/-r 0-0 .*http_code/, /^206$/m]];
 const running: ChildProcess[] = [];
 
 const readme = await readFile('README.md', 'utf8');
@@ -32,8 +34,9 @@ function run(command: string): Promise<void> {
   // `npm test` has run already, and would be counted twice
   if (command === 'npm test') return Promise.resolve();
   const ready = READY.find(([pattern]) => pattern.test(command))?.[1];
+  const prints = PRINTS.find(([pattern]) => pattern.test(command))?.[1];
   const child = spawn('bash', ['-euo', 'pipefail', '-c', command], {
-    stdio: ['ignore', ready ? 'pipe' : 'inherit', 'inherit'],
+    stdio: ['ignore', ready || prints ? 'pipe' : 'inherit', 'inherit'],
     detached: ready !== undefined,
   });
   if (ready) running.push(child);
@@ -45,7 +48,8 @@ function run(command: string): Promise<void> {
       if (ready?.test(output)) resolve();
     });
     child.once('close', (code) => {
-      if (code === 0 && !ready) resolve();
+      if (code === 0 && prints && !prints.test(output)) reject(new Error(`"${command}" did not print ${prints}`));
+      else if (code === 0 && !ready) resolve();
       else reject(new Error(`"${command}" ended with ${code}`));
     });
   });
