@@ -1,10 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { type Configuration, HostModule } from '@paradoxon/host';
-import { redactUrls } from '@paradoxon/storage';
 import { LoggerModule } from 'nestjs-pino';
 import { FilmsController } from './films/films.controller.ts';
 import { HealthController } from './health/health.controller.ts';
+import { HttpShutdown } from './http-shutdown.ts';
+import { logOptions } from './log-options.ts';
 import { ObjectsController } from './playback/objects.controller.ts';
 import { VideoController } from './playback/video.controller.ts';
 
@@ -14,43 +15,13 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [
-        logging(configuration.logLevel),
+        LoggerModule.forRoot({ pinoHttp: logOptions(configuration.logLevel) }),
         await HostModule.forRoot(configuration, { publicUrl }),
-        TerminusModule,
+        // what it would log is what it answers
+        TerminusModule.forRoot({ logger: false }),
       ],
       controllers: [FilmsController, VideoController, ObjectsController, HealthController],
+      providers: [HttpShutdown],
     };
   }
-}
-
-interface LoggedRequest {
-  readonly id: unknown;
-  readonly method: string;
-  readonly url: string;
-}
-
-/** One line a request, without headers; signed queries never reach it. */
-function logging(level: string): DynamicModule {
-  return LoggerModule.forRoot({
-    pinoHttp: {
-      level,
-      serializers: {
-        req: ({ id, method, url }: LoggedRequest) => ({ id, method, url: url.split('?')[0] }),
-        res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
-        err: (error: Error & { code?: unknown }) => ({
-          type: error.name,
-          code: error.code,
-          message: redactUrls(error.message),
-          stack: redactUrls(error.stack ?? ''),
-        }),
-      },
-      hooks: {
-        logMethod(args, method) {
-          const clean = args.map((arg: unknown) => (typeof arg === 'string' ? redactUrls(arg) : arg));
-          method.apply(this, clean as Parameters<typeof method>);
-        },
-      },
-      autoLogging: { ignore: (request) => request.url?.startsWith('/health') ?? false },
-    },
-  });
 }
