@@ -6,6 +6,8 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Configuration } from '@paradoxon/host';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.ts';
+import { refuseForeign } from './foreign-requests.ts';
+import { jsonOnly } from './json-only.ts';
 import { ProblemFilter } from './problem.filter.ts';
 
 /** The service, ready to listen on the returned URL's port. */
@@ -21,6 +23,7 @@ export async function createApi(configuration: Configuration): Promise<{ app: Ne
   );
   app.useLogger(app.get(Logger));
   app.flushLogs();
+  app.use(refuseForeign(url, configuration.publicUrl), jsonOnly);
   app.useBodyParser('json', { limit: '2mb' });
   app.disable('x-powered-by');
   app.useGlobalPipes(new StandardSchemaValidationPipe());

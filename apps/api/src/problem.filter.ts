@@ -2,34 +2,60 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import { DatabaseError, type DatabaseErrorCode, ExportError, type ExportErrorCode } from '@paradoxon/export';
 import { redactUrls, StorageError, type StorageErrorCode } from '@paradoxon/storage';
 import type { Response } from 'express';
+import { API_ERRORS, ApiError } from './api-error.ts';
 
-/** HTTP statuses belong to this app, not to the packages that throw. What is not listed is our own defect: 500. */
-const STATUS: Partial<Record<StorageErrorCode | ExportErrorCode | DatabaseErrorCode, number>> = {
+type PackageCode = StorageErrorCode | ExportErrorCode | DatabaseErrorCode;
+
+/** HTTP statuses belong to this app, not to the packages that throw. A code without one does not compile. */
+const STATUS: Record<PackageCode, number> = {
+  // what was asked for
   FILM_NOT_FOUND: 404,
   SCENE_NOT_FOUND: 404,
-  INVALID_FILM: 422,
-  INVALID_EXPORT: 422,
-  NOT_ARCHIVED: 409,
-  PLACEHOLDER: 404,
-  NOTHING_PLAYABLE: 410,
-  INVALID_CURSOR: 400,
-  DATABASE_UNAVAILABLE: 503,
-  UNKNOWN_STORAGE: 422,
-  UNSUPPORTED: 422,
   NOT_FOUND: 404,
   INVALID_KEY: 404,
-  SOURCE_EXPIRED: 410,
+  PLACEHOLDER: 404,
+  INVALID_CURSOR: 400,
+  INVALID_FILM: 400,
+  INVALID_EXPORT: 422,
+  UNKNOWN_STORAGE: 422,
+  UNSUPPORTED: 422,
+  FORBIDDEN_URL: 422,
+  TOO_LARGE: 422,
+  NOT_ARCHIVED: 409,
+  ALREADY_EXISTS: 409,
   SOURCE_NOT_READY: 409,
+  NOTHING_PLAYABLE: 410,
+  SOURCE_EXPIRED: 410,
   SOURCE_FAILED: 410,
-  RANGE_NOT_SATISFIABLE: 416,
   PRECONDITION_FAILED: 412,
+  RANGE_NOT_SATISFIABLE: 416,
+  // a store or a source that this service stands in front of
   PERMISSION_DENIED: 502,
   UNAUTHENTICATED: 502,
-  RATE_LIMITED: 503,
-  UNAVAILABLE: 503,
   NETWORK: 502,
+  RANGE_IGNORED: 502,
+  CHECKSUM_MISMATCH: 502,
+  SOURCE_TRUNCATED: 502,
+  SOURCE_CHANGED: 502,
+  TOO_MANY_REDIRECTS: 502,
+  NOT_A_VIDEO: 502,
   TIMEOUT: 504,
   STALLED: 504,
+  TOO_SLOW: 504,
+  LAGGED: 504,
+  // this service
+  RATE_LIMITED: 503,
+  UNAVAILABLE: 503,
+  ABORTED: 503,
+  DATABASE_UNAVAILABLE: 503,
+  DATABASE_IN_USE: 503,
+  QUOTA_EXCEEDED: 507,
+  INVALID_CONFIG: 500,
+  DUPLICATE_ID: 500,
+  DATABASE_MISCONFIGURED: 500,
+  DATABASE_UNSUPPORTED_PLATFORM: 500,
+  DATABASE_UNSUPPORTED_VERSION: 500,
+  INTERNAL: 500,
 };
 
 export interface Problem {
@@ -38,6 +64,7 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
+  readonly details?: unknown;
 }
 
 /** Every error as RFC 9457 problem+json with our stable code. */
@@ -48,7 +75,8 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     const problem = problemOf(error);
-    if (problem.status >= 500) this.#logger.error(error);
+    // an ApiError is an answer, not a failure: not being ready is asked for every few seconds
+    if (problem.status >= 500 && !(error instanceof ApiError)) this.#logger.error(error);
     if (response.headersSent) {
       // part of a body is out: a cut connection is the only honest answer left
       response.destroy();
@@ -60,7 +88,11 @@ export class ProblemFilter implements ExceptionFilter {
 
 export function problemOf(error: unknown): Problem {
   if (StorageError.is(error) || ExportError.is(error) || DatabaseError.is(error)) {
-    return problem(STATUS[error.code] ?? 500, error.code, error.message);
+    return problem(STATUS[error.code], error.code, error.message);
+  }
+  if (error instanceof ApiError) {
+    const { code, message, details } = error;
+    return { ...problem(API_ERRORS[code].status, code, message), ...(details === undefined ? {} : { details }) };
   }
   if (error instanceof HttpException) {
     const status = error.getStatus();
@@ -70,7 +102,8 @@ export function problemOf(error: unknown): Problem {
 }
 
 function problem(status: number, code: string, detail: string): Problem {
-  return { type: `/docs/errors#${code.toLowerCase()}`, title: code, status, code, detail: redactUrls(detail) };
+  const type = `urn:paradoxon:error:${code.toLowerCase()}`;
+  return { type, title: code, status, code, detail: redactUrls(detail) };
 }
 
 /** The validation pipe and body parser put what is wrong into `message`, a text or several. */

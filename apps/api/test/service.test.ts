@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { get, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExportInfo } from '@paradoxon/export';
@@ -171,13 +172,14 @@ describe('what goes wrong stays with its scene', () => {
     { title: 'an impossible scene', path: '/v1/films/sample/scenes/x/video', status: 400, code: 'INVALID_REQUEST' },
     { title: 'a wrong page size', path: '/v1/films?limit=0', status: 400, code: 'INVALID_REQUEST' },
     { title: 'a page that was never given out', path: '/v1/films?before=x', status: 400, code: 'INVALID_CURSOR' },
+    { title: 'an unknown store', path: '/v1/storages/none/objects/x', status: 404, code: 'NOT_FOUND' },
     { title: 'an unknown path', path: '/v1/nothing', status: 404, code: 'HTTP_404' },
   ])('answers $title with a problem', async ({ path, status, code }) => {
     const answer = await call(path);
 
     expect(answer.status).toBe(status);
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
-    expect(answer.json).toMatchObject({ status, code });
+    expect(answer.json).toMatchObject({ status, code, type: `urn:paradoxon:error:${code.toLowerCase()}` });
   });
 
   it('refuses a forged link and an expired one', async () => {
@@ -210,6 +212,69 @@ describe('what goes wrong stays with its scene', () => {
     expect((answer.json as { detail: string }).detail).toContain(names);
   });
 });
+
+describe('a request that a browser may have been talked into', () => {
+  /** Like fetch, which lets nobody set `Host`. */
+  function ask(method: string, path: string, headers: Record<string, string>, body = ''): Promise<[number, string]> {
+    return new Promise((resolve, reject) => {
+      const sent = request(service.url + path, { method, headers, agent: false }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.once('end', () => resolve([response.statusCode ?? 0, (JSON.parse(text) as { code: string }).code]));
+      });
+      sent.once('error', reject).end(body);
+    });
+  }
+
+  it.each(['evil.example', 'evil.example:PORT', '127.0.0.1.evil.example:PORT', '127.0.0.1:1', '10.0.0.1:PORT'])(
+    'is refused when it calls this service %s',
+    async (name) => {
+      const host = name.replace('PORT', new URL(service.url).port);
+
+      expect(await ask('GET', '/v1/films', { host })).toEqual([421, 'FOREIGN_HOST']);
+    },
+  );
+
+  it.each(['127.0.0.1', 'localhost', '[::1]'])('is answered when it calls this service %s', async (name) => {
+    expect(await ask('GET', '/v1/films', { host: `${name}:${new URL(service.url).port}` })).toEqual([200, undefined]);
+  });
+
+  it.each(['https://evil.example', 'http://127.0.0.1:1', 'null'])(
+    'is refused when %s asks for a change',
+    async (origin) => {
+      expect(await ask('POST', '/v1/films/sample/export', { origin })).toEqual([403, 'FOREIGN_ORIGIN']);
+      expect(await ask('GET', '/v1/films', { origin })).toEqual([200, undefined]);
+    },
+  );
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', undefined])(
+    'is refused when its body comes as %s',
+    async (type) => {
+      const headers = { 'content-length': '22', ...(type === undefined ? {} : { 'content-type': type }) };
+
+      const answer = await ask('POST', '/v1/films/sample/export', headers, '{"strategy": "direct"}');
+
+      expect(answer).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
+    },
+  );
+});
+
+it('a service that users reach by another name answers to it', async () => {
+  const own = await temporaryFolder();
+  const running = await startService(own.path, { PUBLIC_URL: 'https://films.example.com' });
+
+  const status = await new Promise((resolve, reject) => {
+    const headers = { host: 'films.example.com' };
+    get(`${running.url}/health/live`, { headers, agent: false }, (answer) => resolve(answer.resume().statusCode)).once(
+      'error',
+      reject,
+    );
+  });
+  await running.end('SIGTERM');
+
+  expect(status).toBe(200);
+  await own.remove();
+}, 30_000);
 
 describe('a full disk', () => {
   const missing = whatIsMissingForASmallDisk();
@@ -262,7 +327,41 @@ describe('operations', () => {
       '/v1/films/{film_id}/scenes/{scene_number}/video',
     ]);
     expect(JSON.stringify(document)).toContain('"maximum":9999');
+    expect(document.paths).toMatchObject({
+      '/v1/films': {
+        post: { responses: { 200: {}, 201: {}, default: { content: { 'application/problem+json': {} } } } },
+      },
+      '/v1/films/{film_id}/export': { post: { requestBody: { required: false } } },
+      '/v1/films/{film_id}/scenes/{scene_number}/video': {
+        get: { responses: { 200: { content: { 'video/mp4': {} } }, 304: {}, 404: {}, 409: {}, 410: {}, 416: {} } },
+      },
+    });
   });
+
+  it('says which store is down and why, without calling it a failure in the log', async () => {
+    const own = await temporaryFolder();
+    const running = await startService(own.path);
+    await rm(join(own.path, 'storage'), { recursive: true, force: true });
+    await writeFile(join(own.path, 'storage'), 'not a folder');
+
+    const ready = await call('/health/ready', {}, running.url);
+    await running.end('SIGTERM');
+
+    expect(ready.status).toBe(503);
+    expect(ready.headers.get('content-type')).toContain('application/problem+json');
+    expect(ready.json).toMatchObject({
+      code: 'NOT_READY',
+      detail: 'Cannot be used: storage:local.',
+      details: {
+        details: {
+          database: { status: 'up' },
+          'storage:local': { status: 'down', failed: [{ ok: false, detail: expect.any(String) }] },
+        },
+      },
+    });
+    expect(running.output()).not.toContain('"level":50');
+    await own.remove();
+  }, 30_000);
 
   it('warns of the private addresses that it may reach', () => {
     expect(service.output()).toContain('SOURCE_PRIVATE_ADDRESSES lets videos be fetched from 127.0.0.1');
@@ -284,6 +383,48 @@ describe('operations', () => {
     expect(output).not.toContain('    at ');
     expect((await call('/health/ready')).status).toBe(200);
   }, 30_000);
+});
+
+describe('a port that is taken', () => {
+  it('ends the start with words, and leaves no database behind', async () => {
+    const own = await temporaryFolder();
+    const { port } = new URL(service.url);
+
+    const { code, output } = await failedStart(own.path, { PORT: port });
+
+    expect(code).toBe(1);
+    expect(output).toContain(`Port ${port} of 127.0.0.1 is in use: stop what uses it, or set PORT to another one`);
+    expect(output).not.toContain('    at ');
+    // PostgreSQL takes this file away when it ends, and only then
+    expect(await readdir(join(own.path, 'database'), { recursive: true })).not.toContainEqual(
+      expect.stringMatching(/postmaster\.pid$/),
+    );
+    await own.remove();
+  }, 30_000);
+});
+
+describe('an end while a player reads slowly and another keeps its connection', () => {
+  it('takes less time than Docker gives', async () => {
+    const own = await temporaryFolder();
+    const running = await startService(own.path, { STORAGE_STRATEGY: 'cloud' });
+    source.replace('/long.mp4', { size: 32 * MiB, seed: 3 });
+    await post(
+      '/v1/films',
+      { film_id: 'long', title: 'Long', scenes: [{ scene_number: 1, video_url: source.url('/long.mp4') }] },
+      running.url,
+    );
+    await settled('long', running.url);
+    const slow = await fetch(`${running.url}/v1/films/long/scenes/1/video`);
+    const started = performance.now();
+
+    const ended = await running.end('SIGTERM');
+
+    expect(slow.status).toBe(200);
+    expect(performance.now() - started).toBeLessThan(8000);
+    expect(ended).toBe('SIGTERM');
+    await expect(slow.arrayBuffer()).rejects.toThrow();
+    await own.remove();
+  }, 60_000);
 });
 
 describe('an end in the middle of the work', () => {

@@ -1,7 +1,6 @@
 import { STRATEGIES } from '@paradoxon/export';
 import { z } from 'zod';
 
-/** `aws_s3`, `gcs` and `azure_blob` are what the generator's clients call the stores. */
 const storageIds = z.array(z.string().min(1).max(63)).min(1).max(16);
 
 export const saveFilmQuery = z.strictObject({

@@ -19,16 +19,6 @@ export const filmsResponse = z.object({
   next: z.string().nullable().meta({ description: 'Give it as `before` for the next page; null on the last.' }),
 });
 
-export const problemResponse = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number(),
-    code: z.string().meta({ description: 'Stable; docs/errors.md has all of them.', example: 'FILM_NOT_FOUND' }),
-    detail: z.string(),
-  })
-  .meta({ id: 'Problem' });
-
 export function filmSummaryOf(film: FilmSummary): z.infer<typeof filmSummary> {
   return {
     film_id: film.id,

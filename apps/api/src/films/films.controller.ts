@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
+  ApiBody,
   ApiCreatedResponse,
   ApiDefaultResponse,
   ApiOkResponse,
@@ -10,11 +11,12 @@ import {
 import { type ExportInfo, ExportService, type FilmManifest, filmManifestSchema } from '@paradoxon/export';
 import type { Response } from 'express';
 import type { z } from 'zod';
+import { problemContent } from '../problem-response.ts';
 import { exportRequest, filmId, filmsQuery, saveFilmQuery } from './film-requests.ts';
-import { exportResponse, filmsResponse, filmSummaryOf, problemResponse } from './film-responses.ts';
+import { exportResponse, filmsResponse, filmSummaryOf } from './film-responses.ts';
 
 @ApiTags('films')
-@ApiDefaultResponse({ description: 'problem+json', standardSchema: problemResponse })
+@ApiDefaultResponse({ description: 'A problem', ...problemContent })
 @Controller('v1/films')
 export class FilmsController {
   readonly #exports: ExportService;
@@ -28,7 +30,8 @@ export class FilmsController {
     summary: 'Store a film and archive its scenes',
     description: 'The same film again changes nothing (200).',
   })
-  @ApiCreatedResponse({ standardSchema: exportResponse })
+  @ApiCreatedResponse({ description: 'Stored', standardSchema: exportResponse })
+  @ApiOkResponse({ description: 'Known already', standardSchema: exportResponse })
   async save(
     @Body({ schema: filmManifestSchema }) manifest: FilmManifest,
     @Query({ schema: saveFilmQuery }) query: z.infer<typeof saveFilmQuery>,
@@ -60,6 +63,7 @@ export class FilmsController {
   @Post(':film_id/export')
   @HttpCode(202)
   @ApiOperation({ summary: 'State (again) which copies are wanted, and make them' })
+  @ApiBody({ required: false })
   @ApiAcceptedResponse({ standardSchema: exportResponse })
   async export(
     @Param('film_id', { schema: filmId }) id: string,

@@ -1,8 +1,20 @@
-import { Controller, Get, Inject } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
-import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
+import { Controller, Get, Inject, ServiceUnavailableException } from '@nestjs/common';
+import { ApiOkResponse, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
+import {
+  HealthCheck,
+  type HealthCheckResult,
+  HealthCheckService,
+  type HealthIndicatorResult,
+  HealthIndicatorService,
+} from '@nestjs/terminus';
 import { type Database, DATABASE } from '@paradoxon/export';
+import type { StoragePlugin } from '@paradoxon/storage';
 import { StorageRegistry } from '@paradoxon/storage/nest';
+import { ApiError } from '../api-error.ts';
+import { problemContent } from '../problem-response.ts';
+
+/** A store that does not say in time whether it can be used cannot. */
+const CHECK_MS = 5_000;
 
 @ApiTags('operations')
 @Controller('health')
@@ -32,21 +44,31 @@ export class HealthController {
 
   /** The database answers and every store can be written to; tells them apart. */
   @Get('ready')
-  @HealthCheck()
-  ready() {
+  @HealthCheck({ swaggerDocumentation: false })
+  @ApiOkResponse({ description: 'All of them can be used' })
+  @ApiServiceUnavailableResponse({ description: 'NOT_READY: `details` says which cannot, and why', ...problemContent })
+  async ready(): Promise<HealthCheckResult> {
     const stores = this.#registry.all().filter((store) => store.capabilities.write);
-    return this.#health.check([
-      async () => {
-        const database = this.#indicator.check('database');
-        const [answer] = await Promise.allSettled([this.#database.pool.query('select 1')]);
-        return answer.status === 'fulfilled' ? database.up() : database.down('The database does not answer.');
-      },
-      ...stores.map((store) => async () => {
-        const report = await store.check('reach');
-        const indicator = this.#indicator.check(`storage:${store.id}`);
-        const failed = report.steps.filter((step) => !step.ok);
-        return report.ok ? indicator.up() : indicator.down({ failed });
-      }),
-    ]);
+    const checks = [() => this.#checkDatabase(), ...stores.map((store) => () => this.#checkStore(store))];
+    try {
+      return await this.#health.check(checks);
+    } catch (error) {
+      if (!(error instanceof ServiceUnavailableException)) throw error;
+      const result = error.getResponse() as HealthCheckResult;
+      const down = Object.keys(result.error ?? {}).join(', ');
+      throw new ApiError('NOT_READY', `Cannot be used: ${down || result.status}.`, result);
+    }
+  }
+
+  async #checkDatabase(): Promise<HealthIndicatorResult> {
+    const indicator = this.#indicator.check('database');
+    const [answer] = await Promise.allSettled([this.#database.pool.query('select 1')]);
+    return answer.status === 'fulfilled' ? indicator.up() : indicator.down('The database does not answer.');
+  }
+
+  async #checkStore(store: StoragePlugin): Promise<HealthIndicatorResult> {
+    const indicator = this.#indicator.check(`storage:${store.id}`);
+    const { ok, steps } = await store.check('reach', { signal: AbortSignal.timeout(CHECK_MS) });
+    return ok ? indicator.up() : indicator.down({ failed: steps.filter((step) => !step.ok) });
   }
 }

@@ -17,7 +17,7 @@ export class ObjectsController {
 
   @Get(':storage/objects/*key')
   async object(@Param('storage') id: string, @Req() request: Request, @Res() response: Response): Promise<void> {
-    const store = this.#registry.get(id);
+    const store = this.#registry.has(id) ? this.#registry.get(id) : undefined;
     if (!(store instanceof LocalStorage)) {
       throw new StorageError('NOT_FOUND', `Storage "${id}" serves no links here.`, { scope: 'local', storage: id });
     }
