@@ -13,6 +13,7 @@ import {
 } from '@paradoxon/storage';
 import { assertNotAborted } from './aborted.ts';
 import { errnoOf } from './local-errors.ts';
+import { notAFolder } from './object-folder.ts';
 
 /** Below this a disk counts as full. */
 const MIN_FREE_BYTES = 64 * 1024 ** 2;
@@ -101,19 +102,20 @@ async function refused(writing: Promise<unknown>): Promise<void> {
 
 async function lookAtFolder(root: string): Promise<string> {
   try {
-    if (!(await stat(root)).isDirectory()) throw new Error(`${root} is not a folder. Name another one.`);
-    await access(root, constants.R_OK | constants.W_OK | constants.X_OK);
-    return `${root} can be read and written.`;
-  } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    if (errnoOf(error) !== 'ENOENT') {
-      throw new Error(`${root} cannot be used (${errnoOf(error)}). Give this user the right to read and write it.`, {
-        cause: error,
-      });
-    }
-    const parent = await existingParent(root);
-    await access(parent, constants.W_OK | constants.X_OK);
+    const folder = await existingParent(root);
+    if (!(await stat(folder)).isDirectory()) throw notAFolder(root);
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (folder === root) return `${root} can be read and written.`;
     return `${root} does not exist yet; the first write makes it.`;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    if (errno === 'ENOTDIR') throw notAFolder(root);
+    const todo =
+      errno === 'EROFS'
+        ? 'It is on a read-only file system: mount it for writing, or set the option root to another folder.'
+        : 'Give this user the right to read and write it.';
+    throw new Error(`${root} cannot be used (${errno}). ${todo}`, { cause: error });
   }
 }
 

@@ -2,7 +2,8 @@ import { StorageError, type StorageErrorCode, type StorageErrorDetails } from '@
 
 /** What the operating system's refusals mean here. One that is missing is a defect of ours: `INTERNAL`. */
 const MEANINGS: Readonly<Record<string, readonly [code: StorageErrorCode, text: string]>> = {
-  ENOENT: ['NOT_FOUND', 'has no such object'],
+  // an absent object is said where it is looked for; this is a folder that vanished or cannot be made
+  ENOENT: ['UNAVAILABLE', 'lost a folder, or cannot make one there; is its disk mounted, and root right?'],
   EEXIST: ['ALREADY_EXISTS', 'already has this object'],
   ENOTDIR: ['INVALID_KEY', 'has an object where this key needs a folder'],
   EISDIR: ['INVALID_KEY', 'has a folder with objects where this key needs a file'],
@@ -11,7 +12,10 @@ const MEANINGS: Readonly<Record<string, readonly [code: StorageErrorCode, text: 
   EILSEQ: ['INVALID_KEY', 'is on a file system that does not allow this name'],
   EACCES: ['PERMISSION_DENIED', 'may not be used like this by the user of this process; change its owner or mode'],
   EPERM: ['PERMISSION_DENIED', 'may not be used like this by the user of this process; change its owner or mode'],
-  EROFS: ['PERMISSION_DENIED', 'is mounted read-only'],
+  EROFS: [
+    'PERMISSION_DENIED',
+    'is on a read-only file system; mount it for writing, or set the option root to another folder',
+  ],
   ENOSPC: ['QUOTA_EXCEEDED', 'is on a full disk; free some space or move it to a larger one'],
   EDQUOT: ['QUOTA_EXCEEDED', 'has used up the disk quota of its owner'],
   EFBIG: ['TOO_LARGE', 'is on a file system that allows no file of this size'],

@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, realpath, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { assertObjectKey, StorageError } from '@paradoxon/storage';
 import { errnoOf, unless } from './local-errors.ts';
@@ -49,13 +49,13 @@ export class ObjectFolder {
     if (this.#rootSeen) await this.#realRoot();
     else await makeFolders(this.root);
     this.#rootSeen = true;
-    await makeFolders(dirname(this.temps));
-    await unless(['EEXIST'], mkdir(this.temps, { mode: 0o700 }));
+    await makeFolders(this.temps, 0o700);
   }
 
   /**
    * The object's path, whether it exists or not.
-   * @throws StorageError `INVALID_KEY` when a symbolic link is on the way, `UNAVAILABLE` without a root; ENOENT, ENOTDIR
+   * @throws StorageError `INVALID_KEY` when a symbolic link is on the way, `UNAVAILABLE` without a root,
+   *   `INVALID_CONFIG` when the root is no folder; ENOENT, ENOTDIR
    */
   async pathOf(key: string): Promise<string> {
     this.assertKey(key);
@@ -79,7 +79,7 @@ export class ObjectFolder {
   /**
    * The path of a folder that exists.
    * @param folder relative to the root, '.' for the root itself
-   * @throws StorageError `INVALID_KEY`, `UNAVAILABLE` as `pathOf` does; ENOENT, ENOTDIR
+   * @throws StorageError `INVALID_KEY`, `UNAVAILABLE`, `INVALID_CONFIG` as `pathOf` does; ENOENT, ENOTDIR
    */
   async realFolder(folder: string): Promise<string> {
     const root = await this.#realRoot();
@@ -109,8 +109,7 @@ export class ObjectFolder {
 
   /** A missing root must not look like missing objects: its disk may not be mounted. */
   async #realRoot(): Promise<string> {
-    const root = await unless(['ENOENT'], realpath(this.root));
-    if (root !== undefined) return root;
+    if (await isFolder(this.root)) return realpath(this.root);
     throw new StorageError(
       'UNAVAILABLE',
       `The folder ${this.root} does not exist. Is its disk mounted? (The first write makes it.)`,
@@ -118,11 +117,20 @@ export class ObjectFolder {
   }
 }
 
-/** Makes a folder and what is missing above it, durably. */
-export async function makeFolders(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made !== dirname(first); made = dirname(made)) await syncFolder(dirname(made));
+/**
+ * Makes a folder and what is missing above it, durably. One by one: Node's recursive mkdir reports a read-only file
+ * system as ENOENT, and never ends where the system refuses with ENOENT itself, as in /proc (measured with 24.21).
+ *
+ * @param mode of the last one
+ * @throws StorageError `INVALID_CONFIG` when there is a file in the way
+ */
+export async function makeFolders(path: string, mode = 0o777): Promise<void> {
+  if (await isFolder(path)) return;
+  // a drive that does not exist is above itself
+  if (dirname(path) !== path) await makeFolders(dirname(path));
+  // another writer may have been first
+  await unless(['EEXIST'], mkdir(path, { mode }));
+  await syncFolder(dirname(path));
 }
 
 /** Makes what was renamed, made or removed in a folder survive a power failure. */
@@ -146,6 +154,26 @@ export async function removeIfEmpty(folder: string): Promise<boolean> {
     // not empty, gone, or not ours to remove: an empty folder that stays harms nobody
     return false;
   }
+}
+
+/** @throws StorageError `INVALID_CONFIG` when a file is there, or above it */
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    const found = await unless(['ENOENT'], stat(path));
+    if (!found || found.isDirectory()) return found !== undefined;
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOTDIR') throw error;
+  }
+  throw notAFolder(path);
+}
+
+/** Not `NOT_FOUND`, which would say that the store was asked and has no such object. */
+export function notAFolder(path: string): StorageError {
+  return new StorageError(
+    'INVALID_CONFIG',
+    `${path} is not a folder: it is, or lies below, a file. Set the option root to a folder, or move the file away.`,
+    { scope: 'local' },
+  );
 }
 
 async function isLink(path: string): Promise<boolean> {

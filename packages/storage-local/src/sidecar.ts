@@ -112,7 +112,8 @@ export class Sidecars {
 }
 
 async function readSidecar(path: string): Promise<Sidecar | undefined> {
-  const text = await unless(['ENOENT'], readFile(path, 'utf8'));
+  // ENOTDIR: a file stands where the descriptions should be
+  const text = await unless(['ENOENT', 'ENOTDIR'], readFile(path, 'utf8'));
   if (text === undefined) return undefined;
   try {
     return sidecarSchema.safeParse(JSON.parse(text)).data;

@@ -77,10 +77,24 @@ async function onSmallDisk(work: (root: string) => Promise<void>): Promise<void>
 
       for (const call of [() => store.put('a', bodyOf('more')), () => store.delete('a')]) {
         await expect(call()).rejects.toMatchObject({ code: 'PERMISSION_DENIED', retry: 'never' });
-        await expect(call()).rejects.toThrow('is mounted read-only');
+        await expect(call()).rejects.toThrow('read-only file system');
       }
 
       expect(await store.head('a')).toEqual(stored);
       expect((await store.check('reach')).steps[1]).toMatchObject({ name: 'folder', ok: false });
+    }));
+
+  it('is named where the root would have to be made on it', () =>
+    onSmallDisk(async (disk) => {
+      execFileSync('mount', ['-o', 'remount,ro', disk], { stdio: 'pipe' });
+
+      for (const root of [disk, `${disk}/films`, `${disk}/films/new`]) {
+        const store = new LocalStorage('disk', { root });
+        await expect(store.put('a', bodyOf('bytes'))).rejects.toMatchObject({
+          code: 'PERMISSION_DENIED',
+          message: expect.stringContaining('read-only file system'),
+        });
+        expect((await store.check('reach')).steps[1]?.detail).toContain('read-only file system');
+      }
     }));
 });

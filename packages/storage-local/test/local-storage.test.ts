@@ -536,3 +536,43 @@ it('locates an object by a file URL', async () => {
 async function openFiles(): Promise<number> {
   return (await readdir('/proc/self/fd')).length;
 }
+
+describe('a root that is no folder', () => {
+  it.each(['file', 'file/films', 'file/films/new'])(
+    'is said to be the mistake, not a missing object: %s',
+    async (name) => {
+      const folder = await emptyFolder();
+      await writeFile(join(folder, 'file'), 'not ours');
+      const root = join(folder, name);
+      const store = new LocalStorage('disk', { root });
+
+      const calls = [
+        store.put('a', bodyOf('bytes')),
+        store.open('a'),
+        store.head('a'),
+        store.delete('a'),
+        keysOf(store),
+      ];
+
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'INVALID_CONFIG', storage: 'disk', message: expect.stringContaining('Set the option root') },
+        });
+      }
+      expect((await store.check('reach')).steps.at(-1)).toMatchObject({
+        ok: false,
+        detail: expect.stringContaining(`${root} is not a folder`),
+      });
+      expect(await readFile(join(folder, 'file'), 'utf8')).toBe('not ours');
+    },
+  );
+
+  it('does not hide an object whose description cannot be read', async () => {
+    const root = await emptyFolder();
+    await writeFile(join(root, 'a'), 'bytes');
+    await writeFile(join(root, '.paradoxon'), 'in the way');
+
+    expect((await read(new LocalStorage('disk', { root }), 'a')).toString()).toBe('bytes');
+  });
+});
