@@ -38,13 +38,22 @@ function reasonAgainst(url: URL, policy: ResolvedFetchPolicy): string | undefine
   const host = withoutBrackets(url.hostname);
   const local = policy.allowedPrivateAddresses.includes(canonicalAddress(host));
   if (url.href.length > MAX_URL_CHARACTERS) return `The URL has more than ${MAX_URL_CHARACTERS} characters.`;
-  if (url.protocol !== 'https:' && !(local && url.protocol === 'http:')) return 'Only https is allowed.';
-  if (url.username !== '' || url.password !== '') return 'A URL with a user name or password is not allowed.';
-  if (url.port !== '' && !local) return 'Only port 443 is allowed.';
+  if (url.protocol !== 'https:' && !(local && url.protocol === 'http:')) {
+    return 'Only https is allowed (http only for an address listed in allowedPrivateAddresses).';
+  }
+  if (url.username !== '' || url.password !== '') {
+    return 'A URL with a user name or password is not allowed. Take them out.';
+  }
+  if (url.port !== '' && !local) {
+    return 'Only port 443 is allowed (another one only for an address listed in allowedPrivateAddresses).';
+  }
   // the connection is what is guarded; here it is only said earlier, for those who hand a URL to somebody else
-  if (isIP(host) !== 0 && !mayReach(host, policy)) return `The address ${host} is not public.`;
+  if (isIP(host) !== 0 && !mayReach(host, policy)) {
+    return `The address ${host} is not public. If it is meant to be reached, list it in allowedPrivateAddresses.`;
+  }
   if (!local && !policy.allowedHosts.some((entry) => matches(entry, url.hostname))) {
-    return `The host "${url.hostname}" is not one of the allowed hosts.`;
+    const allowed = policy.allowedHosts.join(', ') || 'none';
+    return `The host "${url.hostname}" is not allowed. Allowed: ${allowed}. If it is to be trusted, add it to allowedHosts.`;
   }
   return undefined;
 }

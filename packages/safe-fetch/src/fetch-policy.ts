@@ -60,10 +60,20 @@ export function resolvePolicy(policy: FetchPolicy): ResolvedFetchPolicy {
   }
   return {
     ...numbers,
-    allowedHosts: policy.allowedHosts.map(normaliseHost),
-    allowedPrivateAddresses: (policy.allowedPrivateAddresses ?? []).map(normaliseAddress),
+    allowedHosts: listOf('allowedHosts', policy.allowedHosts, 'host names').map(normaliseHost),
+    allowedPrivateAddresses: listOf(
+      'allowedPrivateAddresses',
+      policy.allowedPrivateAddresses ?? [],
+      'IP addresses',
+    ).map(normaliseAddress),
     ...(policy.ca === undefined ? {} : { ca: policy.ca }),
   };
+}
+
+/** Whoever writes plain JavaScript has no compiler that asks for a list. */
+function listOf(option: string, value: unknown, content: string): readonly string[] {
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return value;
+  throw new TypeError(`${option}: a list of ${content} is needed, not ${JSON.stringify(value)}.`);
 }
 
 /** Names as `new URL()` spells them (lower case, punycode), so that comparing them is comparing strings. */

@@ -58,7 +58,8 @@ function guardedLookup(policy: ResolvedFetchPolicy, resolve: Resolver): LookupFu
 
 /** The addresses stay out of the message: whoever chose the URL may read it, and would learn our network from it. */
 function refusal(host: string, addresses: readonly string[]): FetchError {
-  return new FetchError('FORBIDDEN_URL', `"${host}" leads to an address that is not public.`, {
+  const message = `"${host}" leads to an address that is not public. If it is meant to be reached, list it in allowedPrivateAddresses.`;
+  return new FetchError('FORBIDDEN_URL', message, {
     cause: new Error(`Forbidden: ${addresses.join(', ')}`),
   });
 }

@@ -151,6 +151,29 @@ it.each([
 });
 
 it.each([
+  [{}, 'allowedHosts: a list of host names is needed, not undefined.'],
+  [{ allowedPrivateAddresses: ['127.0.0.1'] }, 'allowedHosts: a list of host names is needed, not undefined.'],
+  [{ allowedHosts: 'files.test' }, 'allowedHosts: a list of host names is needed, not "files.test".'],
+  [{ allowedHosts: [1] }, 'allowedHosts: a list of host names is needed, not [1].'],
+  [{ allowedHosts: [], allowedPrivateAddresses: '::1' }, 'allowedPrivateAddresses: a list of IP addresses is needed'],
+])('plain JavaScript is told what is wrong with %j', (policy, message) => {
+  expect(() => Reflect.construct(SafeFetch, [policy]) as unknown).toThrow(TypeError);
+  expect(() => Reflect.construct(SafeFetch, [policy]) as unknown).toThrow(message);
+});
+
+it.each([
+  ['http://files.test/', 'http only for an address listed in allowedPrivateAddresses'],
+  ['https://files.test:8443/', 'another one only for an address listed in allowedPrivateAddresses'],
+  ['https://10.0.0.1/', 'list it in allowedPrivateAddresses'],
+  ['https://evil.test/', 'Allowed: files.test, *.files.test. If it is to be trusted, add it to allowedHosts.'],
+  ['https://files.test/', 'list it in allowedPrivateAddresses'],
+])('the refusal of %s says which option would allow it', async (url, advice) => {
+  const error = await failure(fetchFrom('files.test', '*.files.test').request(url));
+
+  expect(error).toMatchObject({ code: 'FORBIDDEN_URL', message: expect.stringContaining(advice) });
+});
+
+it.each([
   { url: 'https://replicate.delivery/x.mp4', allowed: true },
   { url: 'https://example.com/x.mp4', allowed: true },
   { url: 'http://127.0.0.1:8080/x.mp4', allowed: true },
