@@ -44,7 +44,7 @@ export function isGone(error: unknown): error is FetchError {
 export function expiredError(error: FetchError, retentionMinutes: number): StorageError {
   return new StorageError(
     'SOURCE_EXPIRED',
-    `${error.message} (HTTP ${error.httpStatus}). Replicate deletes outputs ${retentionMinutes} minutes after their prediction: ` +
+    `${error.message} Replicate deletes outputs ${retentionMinutes} minutes after their prediction: ` +
       'use a copy made before, or generate the video again.',
     { scope: 'source', cause: error, ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }) },
   );

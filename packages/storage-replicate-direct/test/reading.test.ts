@@ -167,6 +167,8 @@ describe('a video by its URL', () => {
 
       expect(error).toMatchObject({ code: 'SOURCE_EXPIRED', scope: 'source', httpStatus: status, retry: 'never' });
       expect(error.message).toContain('60 minutes');
+      expect(error.message.match(/HTTP \d+/g)).toEqual([`HTTP ${status}`]);
+      expect(error.message).not.toContain('..');
     }
   });
 
