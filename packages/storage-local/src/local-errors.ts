@@ -3,7 +3,10 @@ import { StorageError, type StorageErrorCode, type StorageErrorDetails } from '@
 /** What the operating system's refusals mean here. One that is missing is a defect of ours: `INTERNAL`. */
 const MEANINGS: Readonly<Record<string, readonly [code: StorageErrorCode, text: string]>> = {
   // an absent object is said where it is looked for; this is a folder that vanished or cannot be made
-  ENOENT: ['UNAVAILABLE', 'lost a folder, or cannot have one made; look whether its disk is mounted and the option root is right'],
+  ENOENT: [
+    'UNAVAILABLE',
+    'lost a folder, or cannot have one made; look whether its disk is mounted and the option root is right',
+  ],
   EEXIST: ['ALREADY_EXISTS', 'already has this object'],
   ENOTDIR: ['INVALID_KEY', 'has an object where this key needs a folder'],
   EISDIR: ['INVALID_KEY', 'has a folder with objects where this key needs a file'],

@@ -171,7 +171,7 @@ async function isFolder(path: string): Promise<boolean> {
 export function notAFolder(path: string): StorageError {
   return new StorageError(
     'INVALID_CONFIG',
-    `${path} is not a folder: it is, or lies below, a file. Set the option root to a folder, or move the file away.`,
+    `${path} is not a folder: it is, or lies below, a file. Set the option root to a folder of its own.`,
     { scope: 'local' },
   );
 }
