@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -157,6 +157,20 @@ describe('paradoxon export', () => {
 
     expect(warned.stderr).toContain('warning: SOURCE_PRIVATE_ADDRESSES');
     expect(quiet.stderr).not.toContain('warning');
+  }, 60_000);
+
+  it('ends with 1 when the store cannot be asked whether the copies are still there', async () => {
+    const file = await filmFile('away.json', { ...sample(), film_id: 'away', scenes: sample().scenes.slice(0, 1) });
+    await paradoxon('export', file);
+    await rename(join(folder, 'data/storage'), join(folder, 'data/elsewhere'));
+    await writeFile(join(folder, 'data/storage'), 'not a folder');
+
+    const { code, stderr } = await paradoxon('export', file);
+
+    await rm(join(folder, 'data/storage'));
+    await rename(join(folder, 'data/elsewhere'), join(folder, 'data/storage'));
+    expect(code).toBe(1);
+    expect(stderr).toContain('scene 1 → local: was verified, and cannot be checked now');
   }, 60_000);
 
   it.each([

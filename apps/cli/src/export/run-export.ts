@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { type ExportInfo, ExportEvents, ExportService } from '@paradoxon/export';
 import { HostModule, parseConfiguration } from '@paradoxon/host';
 import { StderrLogger } from '../stderr-logger.ts';
-import { exportReport } from './export-report.ts';
+import { exportReport, unsureCopies } from './export-report.ts';
 import { showProgress } from './progress.ts';
 import { readManifest } from './read-manifest.ts';
 
@@ -37,10 +37,13 @@ export async function runExport(
   const interrupted = new AbortController();
   let signal: NodeJS.Signals | undefined;
   const interrupt = (name: NodeJS.Signals): void => {
+    // a second Ctrl-C must not leave the database running behind us
+    if (signal !== undefined) return;
     signal = name;
+    console.error('Interrupted: ending in order, which takes up to five seconds. Run it again to go on.');
     interrupted.abort();
   };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   try {
     const exports = host.get(ExportService);
     const progress = showProgress(host.get(ExportEvents), process.stderr);
@@ -57,13 +60,14 @@ export async function runExport(
     if (signal !== undefined) return 128 + constants.signals[signal];
     return isComplete(info) ? 0 : 1;
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
     await host.close();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 
-/** Whether every wanted copy is there; with `direct`, whether every scene is alive. */
-const isComplete = (info: ExportInfo): boolean => info.status === 'completed' || info.status === 'empty';
+/** Whether every wanted copy is known to be there; with `direct`, whether every scene is alive. */
+const isComplete = (info: ExportInfo): boolean =>
+  (info.status === 'completed' || info.status === 'empty') && unsureCopies(info).length === 0;
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
