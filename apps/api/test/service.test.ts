@@ -286,7 +286,11 @@ describe('a full disk', () => {
       const own = await temporaryFolder();
       const small = join(own.path, 'small');
       mountSmallDisk(small);
-      const running = await startService(join(own.path, 'data'), { LOCAL_STORAGE_DIR: small });
+      const running = await startService(join(own.path, 'data'), {
+        LOCAL_STORAGE_DIR: small,
+        // one after the other: two at once may fill the disk for each other
+        ARCHIVE_CONCURRENCY: '1',
+      });
 
       await post('/v1/films', { film_id: 'full', title: 'Full', scenes: sampleScenes() }, running.url);
       const info = await settled('full', running.url);
