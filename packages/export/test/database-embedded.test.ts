@@ -16,6 +16,7 @@ import { socketFolderOf, temporaryFolder, type TemporaryFolder } from './tempora
 jest.setTimeout(30_000);
 
 const isRoot = process.getuid?.() === 0;
+if (!isRoot) console.warn('SKIPPED: tests of a server that is started by root. Missing: the rights of root.');
 const itAsRoot = isRoot ? it : it.skip;
 const itOnLinuxAsRoot = isRoot && process.platform === 'linux' ? it : it.skip;
 
@@ -417,6 +418,8 @@ describe('a private PostgreSQL started by root', () => {
   const script = join(import.meta.dirname, 'database-process.ts');
   const asUser = (uid: number) => ({ uid, gid: uid, cwd: '/' });
   const usersCanRun = isRoot && spawnSync(process.execPath, ['--check', script], asUser(65_534)).status === 0;
+  if (isRoot && !usersCanRun)
+    console.warn('SKIPPED: tests as an ordinary user. Missing: a checkout that others may enter.');
 
   (usersCanRun ? it : it.skip)('needs none of this when its program is an ordinary user', async () => {
     await freshFolder();
