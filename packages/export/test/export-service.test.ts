@@ -167,6 +167,25 @@ describe('the gap, and nothing else, is filled', () => {
     },
   );
 
+  it('by the next run when the repair of an altered copy fails at first', async () => {
+    const memory = new MemoryStorage('memory');
+    const flaky = faultyStorage(memory, { put: [{}, { failAfterBytes: 1000 }] });
+    const { service } = setting.service([flaky]);
+    const manifest = film([video(42)]);
+    const key = `films/${manifest.film_id}/0001-r1.mp4`;
+    await service.saveFilm(manifest);
+    await service.filmSettled(manifest.film_id);
+    await memory.put(key, { chunks: Readable.from([video(43)]) });
+
+    for (const state of ['failed', 'archived']) {
+      await service.exportFilm(manifest.film_id);
+      await service.filmSettled(manifest.film_id);
+      expect((await service.exportInfo(manifest.film_id)).scenes[0]?.state).toBe(state);
+    }
+
+    expect(sha256(await read(memory, key))).toBe(sha256(video(42)));
+  });
+
   it.each([
     {
       what: 'overwritten by other bytes of the same size',

@@ -155,7 +155,8 @@ export class Converge {
         store: registry.get(id),
         key: ({ extension }) => objectKey(filmId, sceneNumber, revision, extension),
         metadata: { 'film-id': filmId, 'scene-number': String(sceneNumber) },
-        overwrite: copy?.state === 'missing' || copy?.state === 'corrupt',
+        // it was verified once and no longer is: what lies there now is ours to replace, also after a repair that failed
+        overwrite: copy?.verifiedAt !== undefined,
       };
     });
     return transfer(from.source, targets, {
