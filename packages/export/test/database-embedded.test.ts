@@ -326,7 +326,8 @@ describe('a postmaster.pid that outlived its server', () => {
     await removeStalePid(folder.path, { pid: 4241, socketFolder: undefined });
     expect(await readdir(folder.path)).toEqual(['postmaster.pid']);
 
-    await removeStalePid(folder.path, { pid: 4242, socketFolder: undefined });
+    await writeFile(join(folder.path, '.s.PGSQL.5432.lock'), '4242\n');
+    await removeStalePid(folder.path, { pid: 4242, socketFolder: folder.path });
     expect(await readdir(folder.path)).toEqual([]);
   });
 });

@@ -8,13 +8,12 @@ import { ensureCluster, sweepUnfinishedClusters } from './cluster.ts';
 import { DatabaseError } from './database-error.ts';
 import { guardInstance, guardName } from './instance-guard.ts';
 import { findPostgresPrograms } from './postgres-programs.ts';
-import { isAlive, isPostmasterOf, readPostmasterPid, removeStalePid } from './postmaster-pid.ts';
+import { isAlive, isPostmasterOf, readPostmasterPid, removeStalePid, SOCKET_NAME } from './postmaster-pid.ts';
 import { type Postmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { chooseServerUser, type Owner } from './server-user.ts';
 
 /** Recovery after a power cut is included; measured 2026-11: 3 s at most. */
 const START_MS = 120_000;
-const SOCKET_NAME = '.s.PGSQL.5432';
 /** sun_path of macOS; Linux has four more. */
 const MAX_SOCKET_PATH = 103;
 
@@ -126,7 +125,7 @@ async function reachServer(place: Place): Promise<Reached> {
 
 /** The server that we started met another one, or the last of a killed or a stopping one: a matter of time. */
 const isAboutAnother = (complaint: string): boolean =>
-  /"postmaster\.pid"|pre-existing shared memory|\.s\.PGSQL\.5432\.lock": No such file/.test(complaint);
+  /"postmaster\.pid"|pre-existing shared memory|\.s\.PGSQL\.5432\.lock"/.test(complaint);
 
 const notStarted = ({ folder, logFile }: Place, complaint: string) =>
   new DatabaseError('DATABASE_UNAVAILABLE', `The PostgreSQL in ${folder} does not start (${logFile}):\n${complaint}`);

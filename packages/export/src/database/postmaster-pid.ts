@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
+export const SOCKET_NAME = '.s.PGSQL.5432';
 
 /** What postmaster.pid says. It outlives a crash, so it is a hint, not a fact: its number may be a stranger's by now. */
 export interface PostmasterPid {
@@ -36,11 +37,17 @@ export async function isPostmasterOf(pid: number, data: string): Promise<boolean
 }
 
 /**
- * Removes a postmaster.pid whose process is not ours. PostgreSQL itself only asks whether the number is alive, and would
+ * Removes a postmaster.pid whose process is not ours, and the lock of its socket, which names the same. PostgreSQL itself only asks whether the number is alive, and would
  * refuse to start for as long as the stranger lives, which in a container, where numbers are small, may be always.
  */
 export async function removeStalePid(data: string, stale: PostmasterPid): Promise<void> {
-  const path = join(data, 'postmaster.pid');
+  // the lock first: without the pid file nobody would know any more that it is stale
+  if (stale.socketFolder !== undefined) await removeIfOf(stale.pid, join(stale.socketFolder, `${SOCKET_NAME}.lock`));
+  await removeIfOf(stale.pid, join(data, 'postmaster.pid'));
+}
+
+/** @param path a file whose first line is a pid */
+async function removeIfOf(pid: number, path: string): Promise<void> {
   const aside = `${path}.stale-${process.pid}`;
   try {
     await rename(path, aside);
@@ -51,7 +58,7 @@ export async function removeStalePid(data: string, stale: PostmasterPid): Promis
   }
   const moved = Number((await linesOf(aside))?.[0]);
   // between our reading and our renaming, somebody may have started a server: that one's file goes back
-  if (moved !== stale.pid) await link(aside, path);
+  if (moved !== pid) await link(aside, path);
   await unlink(aside);
 }
 
