@@ -6,7 +6,7 @@ import { ExportError } from './export-error.ts';
 import { exportInfo, type ExportInfo } from './films/export-info.ts';
 import { filmIdOf, type FilmManifest, filmManifestSchema, isPlaceholder } from './films/film-manifest.ts';
 import { noPlace, type Place, placesOf } from './films/playback.ts';
-import { wantedStorages } from './films/scene-state.ts';
+import { isPending, wantedStorages } from './films/scene-state.ts';
 import type { ArchiveQueue } from './jobs/archive-queue.ts';
 
 export interface ExportServiceOptions {
@@ -200,9 +200,6 @@ export class ExportService {
     }
   }
 }
-
-/** Stored without being archived. */
-const isPending = (film: FilmRecord): boolean => film.strategy !== 'direct' && film.storages.length === 0;
 
 function job(scene: SceneRecord): { sceneId: SceneRecord['id']; filmId: string; deadline?: Date } {
   return { sceneId: scene.id, filmId: scene.filmId, ...(scene.deadline ? { deadline: scene.deadline } : {}) };

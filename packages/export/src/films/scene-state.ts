@@ -43,6 +43,9 @@ const UNPLAYABLE: ReadonlySet<string> = new Set([
 /** The stores in which a film's scenes should have a copy. */
 export const wantedStorages = (film: Wanting): readonly string[] => (film.strategy === 'direct' ? [] : film.storages);
 
+/** Stored without being archived, until an export asks for it. */
+export const isPending = (film: Wanting): boolean => film.strategy !== 'direct' && film.storages.length === 0;
+
 /** Verified copies of the scene as it is now; those of an earlier revision do not count. */
 export const verifiedCopies = (scene: SceneRecord): readonly CopyRecord[] =>
   scene.copies.filter((copy) => copy.state === 'verified' && copy.revision === scene.revision);
@@ -100,7 +103,7 @@ export type ExportStatus = (typeof EXPORT_STATUSES)[number];
 export function exportStatus(film: FilmRecord, now: Date): ExportStatus {
   const scenes = film.scenes.filter((scene) => !scene.placeholder);
   if (scenes.length === 0) return 'empty';
-  if (film.strategy !== 'direct' && film.storages.length === 0) return 'pending';
+  if (isPending(film)) return 'pending';
   if (scenes.some((scene) => isOnTheWay(scene, missingStorages(film, scene)))) return 'processing';
   const states = scenes.map((scene) => sceneState(film, scene, now));
   const whole = states.filter((state) => state === 'archived' || state === 'live').length;
