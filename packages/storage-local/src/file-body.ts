@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { StorageError } from '@paradoxon/storage';
-import { abortedError } from './aborted.ts';
+import { abortedError } from '@paradoxon/storage/plugin';
 
 const READ_BYTES = 256 * 1024;
 

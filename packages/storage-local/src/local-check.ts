@@ -11,7 +11,7 @@ import {
   StorageError,
   type StoragePlugin,
 } from '@paradoxon/storage';
-import { assertNotAborted } from './aborted.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
 import { errnoOf } from './local-errors.ts';
 import { notAFolder } from './object-folder.ts';
 

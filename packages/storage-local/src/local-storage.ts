@@ -21,8 +21,8 @@ import {
   type SweepReport,
   type UrlOptions,
 } from '@paradoxon/storage';
-import { assertNotAborted } from './aborted.ts';
-import { BodyReader } from './body-reader.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
+import { BodyReader } from '@paradoxon/storage/plugin';
 import { fileBody } from './file-body.ts';
 import { checkFolder } from './local-check.ts';
 import { type LocalCall, toStorageError, unless } from './local-errors.ts';

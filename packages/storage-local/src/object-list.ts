@@ -2,7 +2,7 @@ import type { Dirent } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorageError } from '@paradoxon/storage';
-import { assertNotAborted } from './aborted.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
 import { unless } from './local-errors.ts';
 import type { ObjectFolder } from './object-folder.ts';
 

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import { lstat } from 'node:fs/promises';
 import { type ByteSource, type PutOptions, StorageError, type StoredObject } from '@paradoxon/storage';
-import { assertNotAborted } from './aborted.ts';
-import type { BodyReader } from './body-reader.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
+import type { BodyReader } from '@paradoxon/storage/plugin';
 import { errnoOf, type LocalCall, toStorageError, unless } from './local-errors.ts';
 import { infoOf, versionAt, versionOf } from './object-file.ts';
 import { type ObjectFolder, removeIfEmpty, syncFolder } from './object-folder.ts';

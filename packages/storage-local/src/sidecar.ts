@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstat, opendir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { assertNotAborted } from './aborted.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
 import { unless } from './local-errors.ts';
 import { makeFolders, syncFolder } from './object-folder.ts';
 

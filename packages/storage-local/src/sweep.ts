@@ -1,7 +1,7 @@
 import { lstat, opendir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SweepReport } from '@paradoxon/storage';
-import { assertNotAborted } from './aborted.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
 import { unless } from './local-errors.ts';
 import { versionAt } from './object-file.ts';
 import type { ObjectFolder } from './object-folder.ts';

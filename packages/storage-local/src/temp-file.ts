@@ -3,7 +3,7 @@ import type { BigIntStats } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorageError } from '@paradoxon/storage';
-import { assertNotAborted } from './aborted.ts';
+import { assertNotAborted } from '@paradoxon/storage/plugin';
 import { errnoOf, unless } from './local-errors.ts';
 import { type ObjectFolder, removeIfEmpty } from './object-folder.ts';
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { PutOptions } from '@paradoxon/storage';
-import { BodyReader } from '../src/body-reader.ts';
+import { BodyReader } from '@paradoxon/storage/plugin';
 import { LocalStorage } from '../src/index.ts';
 import { deleteObject } from '../src/object-delete.ts';
 import { openObjectFile } from '../src/object-file.ts';

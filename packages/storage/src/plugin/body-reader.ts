@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
-import { type ByteSource, StorageError } from '@paradoxon/storage';
-import { abortedError, assertNotAborted } from './aborted.ts';
+import { StorageError } from '../storage-error.ts';
+import type { ByteSource } from '../storage-plugin.ts';
+import { assertNotAborted, untilAborted } from './aborted.ts';
 
 /**
  * Reads a body once: held to its announced size, stopped at once by an abort even while the source stalls, and closed
@@ -67,14 +68,4 @@ export class BodyReader {
 
 function wrongSize(code: 'TOO_LARGE' | 'SOURCE_TRUNCATED', what: string): StorageError {
   return new StorageError(code, `The body ${what}.`, { scope: 'source' });
-}
-
-/** One listener per step and none left behind: `Promise.race` with one long-lived promise would keep every chunk. */
-async function untilAborted<T>(step: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return step;
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(abortedError(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    step.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

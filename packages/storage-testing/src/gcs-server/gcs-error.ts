@@ -1,0 +1,48 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import { answer, type Answer, jsonAnswer } from './wire.ts';
+
+/** A refusal in the words of the JSON API; the XML API says the same in its own (`xml-error.ts`). */
+export class GcsError extends Error {
+  override readonly name = 'GcsError';
+  readonly status: number;
+  readonly reason: string;
+  /** The header or parameter that is to blame. */
+  readonly location: { readonly locationType: 'header' | 'parameter'; readonly location: string } | undefined;
+  readonly headers: OutgoingHttpHeaders;
+
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    details: { location?: GcsError['location']; headers?: OutgoingHttpHeaders } = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+    this.location = details.location;
+    this.headers = details.headers ?? {};
+  }
+
+  toJson(): Answer {
+    const error = { message: this.message, domain: 'global', reason: this.reason, ...this.location };
+    const body = { error: { code: this.status, message: this.message, errors: [error] } };
+    return jsonAnswer(this.status, body, this.headers);
+  }
+
+  /** A download (`alt=media`) and the upload protocol are refused in plain words. */
+  toText(contentType: 'text/html' | 'text/plain'): Answer {
+    return answer(this.status, { 'content-type': `${contentType}; charset=UTF-8`, ...this.headers }, this.message);
+  }
+}
+
+export const noSuchBucket = (): GcsError => new GcsError(404, 'notFound', 'The specified bucket does not exist.');
+
+export const noSuchObject = (bucket: string, name: string): GcsError =>
+  new GcsError(404, 'notFound', `No such object: ${bucket}/${name}`);
+
+export const invalid = (message: string): GcsError => new GcsError(400, 'invalid', message);
+
+export const conditionNotMet = (): GcsError =>
+  new GcsError(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.', {
+    location: { locationType: 'header', location: 'If-Match' },
+  });
