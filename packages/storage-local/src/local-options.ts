@@ -1,4 +1,4 @@
-import { StorageError } from '@paradoxon/storage';
+import { invalidOptions } from '@paradoxon/storage/plugin';
 import { z } from 'zod';
 
 export interface LocalStorageOptions {
@@ -52,28 +52,7 @@ export function parseLocalOptions(id: string, options: LocalStorageOptions): Loc
     const { root, links } = parsed.data;
     return { root, ...(links ? { links } : {}) };
   }
-  throw new StorageError(
-    'INVALID_CONFIG',
-    `Storage "${id}" cannot start: ${parsed.error.issues.map((issue) => complaint(issue, options)).join('; ')}.`,
-    { scope: 'local', storage: id },
-  );
-}
-
-function complaint(issue: z.core.$ZodIssue, options: unknown): string {
-  if (issue.code === 'unrecognized_keys') {
-    return `${issue.keys.map((key) => [...issue.path, key].join('.')).join(', ')} is no option`;
-  }
-  const value = issue.path.reduce<unknown>(
-    (object, name) => (typeof object === 'object' && object !== null ? Reflect.get(object, name) : undefined),
-    options,
-  );
-  return `${issue.path.join('.') || 'options'} must be ${issue.message}, and is ${shown(value, issue.path.at(-1) === 'key')}`;
-}
-
-function shown(value: unknown, secret: boolean): string {
-  if (value === undefined) return 'missing';
-  if (typeof value === 'string') return secret ? `${value.length} characters long` : JSON.stringify(value);
-  return `of type ${value === null ? 'null' : typeof value}`;
+  throw invalidOptions(id, parsed.error.issues, options, (name) => name === 'key');
 }
 
 function isBaseUrl(text: string): boolean {

@@ -14,7 +14,7 @@ it('checks the folder, the free space and a canary, each level more than the one
 
   expect(config.steps.map(({ name }) => name)).toEqual(['options']);
   expect(reach.steps.map(({ name }) => name)).toEqual(['options', 'folder', 'free space']);
-  expect(write.steps.slice(3).map(({ name }) => name)).toEqual(['write', 'create only', 'read', 'delete']);
+  expect(write.steps.slice(3).map(({ name }) => name)).toEqual(['write', 'look', 'read', 'create only', 'delete']);
   for (const { ok, steps } of [config, reach, write])
     expect([ok, steps.every((step) => step.ok)]).toEqual([true, true]);
   expect(reach.steps[2]?.detail).toMatch(/^\d+\.\d GiB of \d+\.\d GiB free\.$/);

@@ -8,7 +8,7 @@ describe('options', () => {
   it.each([
     { options: { root: '' }, says: 'root must be the path of a folder, and is ""' },
     { options: {}, says: 'root must be the path of a folder, and is missing' },
-    { options: { root: 7 }, says: 'root must be the path of a folder, and is of type number' },
+    { options: { root: 7 }, says: 'root must be the path of a folder, and is 7' },
     { options: { root: 'a\0b' }, says: 'root must be the path of a folder' },
     { options: undefined, says: 'options must be an object with root' },
     { options: { root: '/x', folder: '/y' }, says: 'folder is no option' },

@@ -1,3 +1,5 @@
+import { untilAborted as stepUntilAborted } from '@paradoxon/storage/plugin';
+
 /**
  * The same chunks, but `next()` rejects as soon as the signal aborts, even while the source stalls, and the source is
  * closed whenever the reading stops early.
@@ -13,7 +15,7 @@ export async function* untilAborted<T>(
   let ended = false;
   try {
     for (;;) {
-      const step = await race(iterator.next(), signal, abortError);
+      const step = await stepUntilAborted(iterator.next(), signal, abortError);
       if (step.done) {
         ended = true;
         return;
@@ -29,15 +31,4 @@ export async function* untilAborted<T>(
 function close(iterator: AsyncIterator<unknown>): void {
   // the caller is already being told why the reading stopped; a second complaint from the source adds nothing
   iterator.return?.().catch(() => undefined);
-}
-
-function race<T>(step: Promise<T>, signal: AbortSignal | undefined, abortError: () => Error): Promise<T> {
-  if (!signal) return step;
-  return new Promise<T>((resolve, reject) => {
-    const abort = (): void => reject(abortError());
-    const settled = (): void => signal.removeEventListener('abort', abort);
-    signal.addEventListener('abort', abort);
-    step.then(resolve, reject).finally(settled);
-    if (signal.aborted) abort();
-  });
 }
