@@ -9,27 +9,31 @@ export class GcsError extends Error {
   /** The header or parameter that is to blame. */
   readonly location: { readonly locationType: 'header' | 'parameter'; readonly location: string } | undefined;
   readonly headers: OutgoingHttpHeaders;
+  /** Said in plain words instead of JSON: the upload protocol does that of its own rules. */
+  readonly plain: boolean;
 
   constructor(
     status: number,
     reason: string,
     message: string,
-    details: { location?: GcsError['location']; headers?: OutgoingHttpHeaders } = {},
+    details: { location?: GcsError['location']; headers?: OutgoingHttpHeaders; plain?: boolean } = {},
   ) {
     super(message);
     this.status = status;
     this.reason = reason;
     this.location = details.location;
     this.headers = details.headers ?? {};
+    this.plain = details.plain ?? false;
   }
 
-  toJson(): Answer {
+  toAnswer(): Answer {
+    if (this.plain) return this.toText('text/plain');
     const error = { message: this.message, domain: 'global', reason: this.reason, ...this.location };
     const body = { error: { code: this.status, message: this.message, errors: [error] } };
     return jsonAnswer(this.status, body, this.headers);
   }
 
-  /** A download (`alt=media`) and the upload protocol are refused in plain words. */
+  /** A download (`alt=media`) is refused in plain words under `text/html`. */
   toText(contentType: 'text/html' | 'text/plain'): Answer {
     return answer(this.status, { 'content-type': `${contentType}; charset=UTF-8`, ...this.headers }, this.message);
   }

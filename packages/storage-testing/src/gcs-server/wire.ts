@@ -28,6 +28,16 @@ export function jsonAnswer(status: number, value: object, headers: OutgoingHttpH
   return answer(status, { 'content-type': 'application/json; charset=UTF-8', ...headers }, JSON.stringify(value));
 }
 
+/** @returns the path without its percent-encoding, or as it is when that is broken */
+export function decodedPath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch (error) {
+    if (error instanceof URIError) return path;
+    throw error;
+  }
+}
+
 /** @returns the value of a header that makes sense only once */
 export function headerOf(request: Pick<WireRequest, 'headers'>, name: string): string | undefined {
   const value = request.headers[name];
