@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { within } from './within.ts';
 
 const KEPT_CHARACTERS = 4000;
@@ -65,5 +66,6 @@ export function watchChild(child: ChildProcess): Child {
 
 /** All that keeps this process alive for the child's sake. Its outputs are sockets, whatever their types say. */
 function handlesOf(child: ChildProcess): { ref?(): void; unref?(): void }[] {
-  return [child, child.channel, child.stdout, child.stderr].filter((handle) => handle != null);
+  const outputs = [child.stdout, child.stderr] as (Socket | null)[];
+  return [child, child.channel, ...outputs].filter((handle) => handle != null);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export interface DataFolder {
   readonly path: string;
   /** Removes it, when it was made for this server alone. */
-  discard(): Promise<void>;
+  readonly discard: () => Promise<void>;
 }
 
 /** @param kept the folder that the caller wants to keep; absent: a temporary one is made */

@@ -42,7 +42,7 @@ export async function startEmulator(
   let stopped = false;
 
   async function startAgain(): Promise<Run> {
-    for (const giveUp = Date.now() + PORT_MS; ; ) {
+    for (const giveUp = Date.now() + PORT_MS; ;) {
       try {
         return await start(port);
       } catch (error) {

@@ -1,10 +1,10 @@
+import type { Server } from 'node:http';
 import { serverModule } from './installation.ts';
 import { serve, type ServerSettings } from './server-script.ts';
-import type { Server } from 'node:http';
 
 /** The few names of fauxqs 2.4 that are used here. */
 interface App {
-  buildApp(options: { readonly logger: false; readonly stores: { readonly s3Store: Store } }): {
+  readonly buildApp: (options: { readonly logger: false; readonly stores: { readonly s3Store: Store } }) => {
     readonly server: Server;
     listen(options: { readonly port: number; readonly host: string }): Promise<string>;
   };

@@ -1,1 +1,5 @@
-export {};
+export { type AzureEmulator, type AzuriteOptions, startAzurite } from './azurite.ts';
+export type { Emulator, EmulatorOptions } from './emulator.ts';
+export { type S3Emulator, startFauxqs } from './fauxqs.ts';
+export { type GcsEmulator, startFirebaseStorage } from './firebase-storage.ts';
+export { ensureServers } from './installation.ts';

@@ -11,12 +11,13 @@ export interface ServerSettings {
 
 /** Drop all connections, save, say so. */
 export type ToServer = 'die';
-export type FromServer = { readonly kind: 'ready'; readonly port: number } | { readonly kind: 'saved'; readonly port: number };
+export type FromServer =
+  { readonly kind: 'ready'; readonly port: number } | { readonly kind: 'saved'; readonly port: number };
 
 export interface Serving {
   readonly server: Server;
   /** Writes down what is in memory only, for servers that do not do so by themselves before they answer. */
-  save?(): void | Promise<void>;
+  readonly save?: () => void | Promise<void>;
 }
 
 /** The main function of a server's script. The process ends with its parent, whatever that one dies of. */

@@ -1,0 +1,3 @@
+import { ensureServers } from './installation.ts';
+
+await ensureServers();
