@@ -1,0 +1,5 @@
+import { startFauxqs } from '../src/index.ts';
+import { describeLife } from './describe-life.ts';
+import { s3Subject } from './s3.ts';
+
+describeLife('fauxqs', { start: startFauxqs, ...s3Subject });
