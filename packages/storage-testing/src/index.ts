@@ -12,6 +12,8 @@ export {
   type GcsRequest,
   type GcsServer,
   type GcsServerOptions,
+  type GcsServiceAccountKey,
+  type GcsServiceAccountOptions,
   type GcsSession,
   startGcsServer,
 } from './gcs-server/index.ts';

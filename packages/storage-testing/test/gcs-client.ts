@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach } from '@jest/globals';
 import { IdempotencyStrategy, Storage, type StorageOptions } from '@google-cloud/storage';
 import { type GcsServer, type GcsServerOptions, startGcsServer } from '../src/index.ts';
@@ -30,6 +33,32 @@ export function sdk(server: GcsServer, options: StorageOptions = {}): Storage {
     },
     ...options,
   });
+}
+
+/**
+ * The SDK with application default credentials: a file that `GOOGLE_APPLICATION_CREDENTIALS` names. What it sends to
+ * Google's token endpoint, which a key cannot change, comes to the server.
+ */
+export async function sdkOf(server: GcsServer, credentials: object): Promise<Storage> {
+  const folder = await mkdtemp(join(tmpdir(), 'gcs-'));
+  const file = join(folder, 'credentials.json');
+  await writeFile(file, JSON.stringify(credentials));
+  process.env['GOOGLE_APPLICATION_CREDENTIALS'] = file;
+  try {
+    const storage = sdk(server, { useAuthWithCustomEndpoint: true });
+    const client = await storage.authClient.getClient();
+    client.transporter.interceptors.request.add({
+      resolved: (request) => {
+        if (request.url.href === 'https://oauth2.googleapis.com/token')
+          request.url = new URL(`${server.endpoint}/token`);
+        return Promise.resolve(request);
+      },
+    });
+    return storage;
+  } finally {
+    delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+    await rm(folder, { recursive: true });
+  }
 }
 
 export interface WireAnswer {

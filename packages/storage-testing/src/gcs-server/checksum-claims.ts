@@ -31,9 +31,9 @@ export function claimsOfHeader(header: string | undefined): ChecksumClaims {
 export function demandChecksums(claims: ChecksumClaims, actual: Required<ChecksumClaims>): void {
   const { crc32c = actual.crc32c, md5Hash = actual.md5Hash } = claims;
   if (crc32c !== actual.crc32c) {
-    throw invalid(`Provided CRC32C "${crc32c}" doesn't match calculated CRC32C "${actual.crc32c}".`);
+    throw invalid(`Provided CRC32C "${crc32c}" doesn't match calculated CRC32C "${actual.crc32c}".`, 'CrcMismatch');
   }
   if (md5Hash !== actual.md5Hash) {
-    throw invalid(`Provided MD5 hash "${md5Hash}" doesn't match calculated MD5 hash "${actual.md5Hash}".`);
+    throw invalid(`Provided MD5 hash "${md5Hash}" doesn't match calculated MD5 hash "${actual.md5Hash}".`, 'BadDigest');
   }
 }

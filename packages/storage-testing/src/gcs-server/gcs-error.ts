@@ -11,12 +11,14 @@ export class GcsError extends Error {
   readonly headers: OutgoingHttpHeaders;
   /** Said in plain words instead of JSON: the upload protocol does that of its own rules. */
   readonly plain: boolean;
+  /** How the XML API calls it, where the reason alone does not tell. */
+  readonly xmlCode: string | undefined;
 
   constructor(
     status: number,
     reason: string,
     message: string,
-    details: { location?: GcsError['location']; headers?: OutgoingHttpHeaders; plain?: boolean } = {},
+    details: { location?: GcsError['location']; headers?: OutgoingHttpHeaders; plain?: boolean; xmlCode?: string } = {},
   ) {
     super(message);
     this.status = status;
@@ -24,6 +26,7 @@ export class GcsError extends Error {
     this.location = details.location;
     this.headers = details.headers ?? {};
     this.plain = details.plain ?? false;
+    this.xmlCode = details.xmlCode;
   }
 
   toAnswer(): Answer {
@@ -39,12 +42,14 @@ export class GcsError extends Error {
   }
 }
 
-export const noSuchBucket = (): GcsError => new GcsError(404, 'notFound', 'The specified bucket does not exist.');
+export const noSuchBucket = (): GcsError =>
+  new GcsError(404, 'notFound', 'The specified bucket does not exist.', { xmlCode: 'NoSuchBucket' });
 
 export const noSuchObject = (bucket: string, name: string): GcsError =>
-  new GcsError(404, 'notFound', `No such object: ${bucket}/${name}`);
+  new GcsError(404, 'notFound', `No such object: ${bucket}/${name}`, { xmlCode: 'NoSuchKey' });
 
-export const invalid = (message: string): GcsError => new GcsError(400, 'invalid', message);
+export const invalid = (message: string, xmlCode = 'InvalidArgument'): GcsError =>
+  new GcsError(400, 'invalid', message, { xmlCode });
 
 export const conditionNotMet = (): GcsError =>
   new GcsError(412, 'conditionNotMet', 'At least one of the pre-conditions you specified did not hold.', {

@@ -6,7 +6,7 @@ import { answer, type Answer, decodedPath, type WireRequest } from './wire.ts';
  * a status, with Google's JSON error unless a body is given; the request is read, nothing is done · `reset`: RST before
  * anything is read · `resetAfterBytes`: RST once so many bytes of the request's body have arrived, of which an upload
  * session keeps what the real one would · `stall`: read, and never answered · `lose-answer`: all is done, then RST ·
- * `cut`: all is done, RST after half of the answer's body.
+ * `cut`: all is done, the connection closes after half of the answer's body.
  */
 export type GcsFault =
   | number

@@ -1,14 +1,19 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Caller } from './callers.ts';
 import { GcsError, invalid } from './gcs-error.ts';
 import { faultAnswer, type GcsFault, GcsFaults, type GcsMatcher } from './gcs-faults.ts';
+import { IdentityApi } from './identity-api.ts';
 import { JsonApi } from './json-api.ts';
 import type { ObjectMetadata } from './object-metadata.ts';
 import { type GcsBucketOptions, type GcsObject, ObjectStore } from './object-store.ts';
 import { readBody } from './request-body.ts';
+import { type GcsServiceAccountKey, type GcsServiceAccountOptions, ServiceAccounts } from './service-accounts.ts';
+import { signerOf } from './signed-url.ts';
 import { UploadApi } from './upload-api.ts';
 import { type GcsSession, UploadSessions } from './upload-sessions.ts';
 import { type Answer, decodedPath, type WireRequest } from './wire.ts';
+import { XmlApi } from './xml-api.ts';
 
 export interface GcsServerOptions {
   /** By name; buckets cannot be created through the API. */
@@ -17,6 +22,12 @@ export interface GcsServerOptions {
   readonly port?: number;
   /** Requests without credentials may do everything. Default false: they are refused with 401. */
   readonly anonymous?: boolean;
+  /** By name, which is the part of the address before the `@`. Default: `{ default: {} }`, which may do everything. */
+  readonly serviceAccounts?: Readonly<Record<string, GcsServiceAccountOptions>>;
+  /** Life of the access tokens. Default 3600. */
+  readonly tokenSeconds?: number;
+  /** Workload identity federation: the service account that each subject token stands for. Default: none. */
+  readonly subjectTokens?: Readonly<Record<string, string>>;
   /** The server's clock. Default: the machine's. */
   readonly now?: () => Date;
 }
@@ -41,6 +52,10 @@ export interface GcsServer {
   readonly port: number;
   /** Everything that was asked, in the order of the answers. */
   readonly requests: readonly GcsRequest[];
+  /** @param name default: the first one, which is also the account of the metadata server */
+  serviceAccount(name?: string): GcsServiceAccountKey;
+  /** A valid token of that account, for clients that are to have no key. */
+  accessToken(name?: string): string;
   /** The next requests that match go wrong, one after the other. */
   fail(matcher: GcsMatcher, faults: readonly GcsFault[]): void;
   /** Faults that no request has met yet: a test that expects them all ends with 0. */
@@ -59,7 +74,7 @@ export interface GcsServer {
 
 /**
  * Starts a Google Cloud Storage of its own on 127.0.0.1: a test double, written from the public documentation of the JSON
- * API, for what the emulator of firebase-tools lacks. It shows that a client says what the documentation asks for, and
+ * API, of signed URLs and of Google's identity services, for what the emulator of firebase-tools lacks. It shows that a client says what the documentation asks for, and
  * what it does with the answers; whether Google answers the same is for a test against Google to show.
  *
  * Everything is held in memory, bodies too. What it does not do is answered with 501.
@@ -73,12 +88,28 @@ export async function startGcsServer(options: GcsServerOptions): Promise<GcsServ
   let endpoint = '';
   const json = new JsonApi(() => endpoint, store);
   const uploads = new UploadApi(() => endpoint, store, sessions);
+  const xml = new XmlApi(store);
+  const accounts = new ServiceAccounts(
+    options.serviceAccounts ?? { default: {} },
+    () => endpoint,
+    now,
+    options.tokenSeconds ?? 3600,
+  );
+  const identity = new IdentityApi(() => endpoint, accounts, options.subjectTokens ?? {}, now);
+
+  function authorized({ headers }: WireRequest): Caller {
+    if (headers.authorization !== undefined) return accounts.callerOf(headers.authorization);
+    return { may: () => options.anonymous === true };
+  }
 
   function handle(request: WireRequest): Answer {
     try {
+      const identified = identity.handle(request);
+      if (identified) return identified;
       if (uploads.isSession(request)) return uploads.handleSession(request);
-      const caller = { may: () => options.anonymous === true };
-      return request.path.startsWith('/upload/') ? uploads.handle(request, caller) : json.handle(request, caller);
+      if (request.path.startsWith('/upload/')) return uploads.handle(request, authorized(request));
+      if (/^(\/download)?\/storage\/v1\//.test(request.path)) return json.handle(request, authorized(request));
+      return xml.handle(request, () => signerOf(request, accounts, now()) ?? authorized(request));
     } catch (error) {
       if (error instanceof GcsError) return error.toAnswer();
       if (error instanceof URIError) return invalid('Malformed percent-encoding.').toAnswer();
@@ -135,6 +166,8 @@ export async function startGcsServer(options: GcsServerOptions): Promise<GcsServ
     endpoint,
     port,
     requests,
+    serviceAccount: (name = accounts.first) => accounts.key(name),
+    accessToken: (name = accounts.first) => accounts.issueToken(name).access_token,
     fail: (matcher, next) => faults.add(matcher, next),
     pendingFaults: () => faults.pending,
     objects: (bucket) => [...store.bucket(bucket).objects.values()],
@@ -167,7 +200,7 @@ function send(response: ServerResponse, method: string, { status, headers, body 
   const bodiless = status === 204 || status === 304;
   response.writeHead(status, { ...(bodiless ? {} : { 'content-length': body.byteLength }), ...headers });
   if (cut) {
-    response.write(body.subarray(0, body.byteLength / 2), () => response.socket?.resetAndDestroy());
+    response.write(body.subarray(0, body.byteLength / 2), () => response.destroy());
   } else {
     response.end(method === 'HEAD' ? undefined : body);
   }
