@@ -1,1 +1,2 @@
-export {};
+export type { GcsStorageOptions } from './gcs-options.ts';
+export { GcsStorage } from './gcs-storage.ts';
