@@ -16,9 +16,9 @@ export interface Child {
   /** From now on it does not keep this process from ending. */
   release(): void;
   /** SIGTERM, after 5 s SIGKILL. Resolves once it is gone. */
-  terminate(): Promise<void>;
+  readonly terminate: () => Promise<void>;
   /** SIGKILL. Resolves once it is gone. */
-  kill(): Promise<void>;
+  readonly kill: () => Promise<void>;
 }
 
 export function watchChild(child: ChildProcess): Child {

@@ -1,3 +1,4 @@
+import { isPortTaken } from './free-port.ts';
 import type { Run } from './run.ts';
 
 /** A storage server in a process of its own, on 127.0.0.1 only. It ends when the process that started it does. */
@@ -47,7 +48,7 @@ export async function startEmulator(
         return await start(port);
       } catch (error) {
         // somebody's outgoing connection may have been given our port in the meantime
-        if (!String(error).includes('EADDRINUSE') || Date.now() > giveUp) throw error;
+        if (!isPortTaken(error) || Date.now() > giveUp) throw error;
       }
     }
   }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
@@ -102,6 +103,8 @@ export function describeLife<Server extends Emulator>(name: string, subject: Sub
 
       await until(() => !processes.some(isRunning));
       expect(processes.length).toBeGreaterThan(0);
+      // nobody is left who could: that is the one thing that stays
+      for (const folder of new Set(processes.map(folderOf))) await rm(folder, { recursive: true });
     });
 
     it('says why it does not start', async () => {
