@@ -23,8 +23,8 @@ export async function untilAborted<T>(
   if (!signal) return step;
   return new Promise<T>((resolve, reject) => {
     const abort = (): void => reject(error(signal));
-    signal.addEventListener('abort', abort, { once: true });
-    step.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
     if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    step.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }

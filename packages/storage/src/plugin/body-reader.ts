@@ -53,16 +53,19 @@ export class BodyReader {
 
   async #next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
     assertNotAborted(this.#signal);
-    const result = await untilAborted(
-      iterator.next().catch((error: unknown) => {
-        this.#ended = true;
-        this.#thrown = { error };
-        throw error;
-      }),
-      this.#signal,
-    );
+    const result = await untilAborted(this.#ask(iterator), this.#signal);
     if (result.done) this.#ended = true;
     return result;
+  }
+
+  async #ask(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    try {
+      return await iterator.next();
+    } catch (error) {
+      this.#ended = true;
+      this.#thrown = { error };
+      throw error;
+    }
   }
 }
 

@@ -8,7 +8,7 @@ export interface ExactBodyOptions {
   /** Longest wait for a byte that is asked for, milliseconds: `STALLED`. Time in which nobody reads does not count. */
   readonly idleMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** What the SDK's stream failed with, as a StorageError. */
+  /** What the body failed with, with the call's details: an error of the SDK's stream, or a StorageError (`STALLED`, `NETWORK`) of ours. */
   readonly translate: (error: unknown) => StorageError;
 }
 
@@ -18,7 +18,7 @@ export interface ExactBodyOptions {
  */
 export function exactBody(source: Readable, options: ExactBodyOptions): Readable {
   const { bytes, idleMs, signal, translate } = options;
-  const chunks = source.iterator({ destroyOnReturn: true }) as AsyncIterator<Uint8Array>;
+  const chunks = source.iterator({ destroyOnReturn: true }) as AsyncIterator<Uint8Array, undefined>;
   let seen = 0;
   // an error that comes when nobody reads any more has nobody to be told to
   source.on('error', () => undefined);

@@ -29,8 +29,9 @@ export class PartBuffers {
       take: (held) => {
         if (held > 0 && this.#extraInUse >= this.#extra) return undefined;
         if (held > 0) this.#extraInUse += 1;
-        // not the shared pool of small buffers: nothing else keeps this memory alive
-        return (bytes === this.partBytes ? this.#free.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes);
+        const free = this.#free.pop();
+        // one of another size takes the place of a free one. Not from Node's pool: nothing else keeps this memory alive
+        return free?.byteLength === bytes ? free : Buffer.allocUnsafeSlow(bytes);
       },
       put: (held, buffer) => {
         if (held > 0) this.#extraInUse -= 1;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteSource } from '../storage-plugin.ts';
-import { assertNotAborted } from './aborted.ts';
+import { abortedError, assertNotAborted } from './aborted.ts';
 import { BodyReader } from './body-reader.ts';
 import { type BufferLease, PartBuffers } from './part-buffers.ts';
 import { type Part, PartReader } from './part-reader.ts';
@@ -143,8 +143,8 @@ class OnePut<Session, Receipt, Result> {
       await this.#fewerThan(1);
       return await this.#protocol.complete(session, this.#receipts, totalBytes, this.#stop.signal);
     } catch (error) {
-      // what is stopped now says no more than that it was stopped
-      const cause = this.#failure ? this.#failure.error : error;
+      // what was stopped says no more than that it was stopped; what the source threw, it threw before it was stopped
+      const cause = this.#failure && !this.#reader.threw(error) ? this.#failure.error : error;
       this.#stop.abort(cause);
       // a part that arrived behind the cancelling would stay in the store
       await Promise.all(this.#running);
@@ -179,7 +179,8 @@ class OnePut<Session, Receipt, Result> {
           this.#lease.giveBack(part.buffer);
         },
         (error: unknown) => {
-          this.#failure ??= { error };
+          // an SDK's words for "aborted" are many
+          this.#failure ??= { error: this.#signal?.aborted ? abortedError(this.#signal) : error };
           this.#stop.abort(error);
           this.#lease.giveBack();
         },
@@ -200,7 +201,9 @@ class OnePut<Session, Receipt, Result> {
 
   async #cancel(session: Session): Promise<void> {
     // the caller is told why the put failed; parts that the store keeps all the same are what sweepIncomplete removes
-    const cancelled = this.#protocol.cancel(session).catch(() => undefined);
+    const cancelled = Promise.resolve(session)
+      .then((own) => this.#protocol.cancel(own))
+      .catch(() => undefined);
     const patience = new AbortController();
     const waited = sleep(CANCEL_PATIENCE_MS, undefined, { signal: patience.signal }).catch(() => undefined);
     await Promise.race([cancelled, waited]);
