@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 
 /** What the proxy does to one connection. Bytes are those that the target answers, HTTP heads and TLS included. */
@@ -6,6 +7,8 @@ export interface ConnectionFaults {
   /** Every answer begins so much later. */
   readonly latencyMs?: number;
   readonly bytesPerSecond?: number;
+  /** The same for what the client sends. What the buffers of both systems hold, some MB, is still sent at once. */
+  readonly upBytesPerSecond?: number;
   /** Passes so many bytes per packet, a packet every 100 ms. */
   readonly dripBytes?: number;
   /** Passes so many bytes, then closes the connection (FIN). 0: the target does its work and the answer is lost. */
@@ -93,9 +96,14 @@ export async function startFaultProxy(target: {
     track(upstream);
     client.once('close', () => upstream.destroy());
     upstream.once('error', () => client.resetAndDestroy());
-    client.pipe(upstream);
     const answers = new Answers(client, faults, count);
     client.on('data', () => answers.asked());
+    const { upBytesPerSecond } = faults;
+    if (upBytesPerSecond === undefined) {
+      client.pipe(upstream);
+    } else {
+      client.pipe(slowly(upBytesPerSecond, () => answers.happened())).pipe(upstream);
+    }
     answers.passOn(upstream).catch(() => client.destroy());
   });
   await new Promise<void>((listening, failed) => {
@@ -132,6 +140,27 @@ export async function startFaultProxy(target: {
   };
 }
 
+/** What is passed on at once at this rate: a twentieth of a second. */
+const pieceBytesAt = (bytesPerSecond: number): number => Math.ceil(bytesPerSecond / 20);
+
+/** Passes on what it is given, no faster than that. */
+function slowly(bytesPerSecond: number, happened: () => void): Transform {
+  const pieceBytes = pieceBytesAt(bytesPerSecond);
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      happened();
+      const pass = async (): Promise<void> => {
+        for (let at = 0; at < chunk.byteLength; at += pieceBytes) {
+          const piece = chunk.subarray(at, at + pieceBytes);
+          this.push(piece);
+          await sleep((piece.byteLength / bytesPerSecond) * 1000, undefined, { ref: false });
+        }
+      };
+      pass().then(() => done(), done);
+    },
+  });
+}
+
 /** The answers of one connection on their way to the client. */
 class Answers {
   readonly #client: Socket;
@@ -157,7 +186,7 @@ class Answers {
   async passOn(upstream: Socket): Promise<void> {
     for await (const chunk of upstream as AsyncIterable<Buffer>) {
       if (this.#late && this.#faults.latencyMs !== undefined) {
-        this.#happened();
+        this.happened();
         await sleep(this.#faults.latencyMs, undefined, { ref: false });
       }
       this.#late = false;
@@ -169,7 +198,7 @@ class Answers {
 
   async #send(bytes: Buffer): Promise<void> {
     const { bytesPerSecond, dripBytes } = this.#faults;
-    const pieceBytes = dripBytes ?? (bytesPerSecond === undefined ? Infinity : Math.ceil(bytesPerSecond / 20));
+    const pieceBytes = dripBytes ?? (bytesPerSecond === undefined ? Infinity : pieceBytesAt(bytesPerSecond));
     for (let at = 0; at < bytes.byteLength; at += pieceBytes) {
       const piece = bytes.subarray(at, at + pieceBytes);
       await new Promise<void>((written, failed) => {
@@ -178,7 +207,7 @@ class Answers {
       this.#passed += piece.byteLength;
       this.#count.bytesPassed += piece.byteLength;
       if (pieceBytes < Infinity) {
-        this.#happened();
+        this.happened();
         const rateMs = bytesPerSecond === undefined ? 0 : (piece.byteLength / bytesPerSecond) * 1000;
         await sleep(Math.max(rateMs, dripBytes === undefined ? 0 : DRIP_MS), undefined, { ref: false });
       }
@@ -186,7 +215,7 @@ class Answers {
   }
 
   async #breakOff(upstream: Socket): Promise<void> {
-    this.#happened();
+    this.happened();
     upstream.destroy();
     if (this.#faults.cutAfterBytes !== undefined) {
       this.#client.end();
@@ -201,7 +230,8 @@ class Answers {
     }
   }
 
-  #happened(): void {
+  /** The fault of this connection is no plan any more. */
+  happened(): void {
     if (this.#counted) return;
     this.#counted = true;
     this.#count.faulted += 1;

@@ -34,11 +34,11 @@ interface Reading {
 }
 
 /** One connection: asks and reads to the end, whatever kind of end it is. */
-function ask(silenceMs = 10_000): Promise<Reading> {
+function ask(silenceMs = 10_000, question: Buffer | string = 'please', through = proxy): Promise<Reading> {
   const began = performance.now();
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    const socket = connect(proxy.port, proxy.host, () => socket.write('please'));
+    const socket = connect(through.port, through.host, () => socket.write(question));
     const finish = (end: string): void => {
       socket.destroy();
       resolve({ bytes: Buffer.concat(chunks), end, ms: performance.now() - began });
@@ -113,6 +113,29 @@ it('keeps to a bandwidth', async () => {
   expect(bytes.equals(ANSWER)).toBe(true);
   // the last piece is followed by a pause, too: 6 pieces of 50 ms
   expect(ms).toBeGreaterThanOrEqual(240);
+});
+
+it('keeps to another bandwidth for what the client sends', async () => {
+  const sent = Buffer.alloc(300_000, 'question ');
+  let received = 0;
+  const reader = createServer((socket) => {
+    socket.on('data', (data) => {
+      received += data.byteLength;
+      if (received === sent.byteLength) socket.end(ANSWER);
+    });
+  });
+  await new Promise<void>((listening) => reader.listen(0, '127.0.0.1', listening));
+  const slow = await startFaultProxy({ host: '127.0.0.1', port: (reader.address() as AddressInfo).port });
+  slow.inject({ upBytesPerSecond: 1_000_000 });
+
+  const { bytes, end, ms } = await ask(10_000, sent, slow);
+
+  expect(received).toBe(sent.byteLength);
+  expect(ms).toBeGreaterThanOrEqual(240);
+  expect([bytes.equals(ANSWER), end]).toEqual([true, 'end']);
+  expect(slow.faulted).toBe(1);
+  await slow.close();
+  await new Promise((closed) => reader.close(closed));
 });
 
 /** Waits until the proxy has passed so many bytes on. */
