@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Storage } from '@google-cloud/storage';
 import { StorageError } from '@paradoxon/storage';
@@ -15,7 +15,8 @@ export interface GcsRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Buffer | Readable;
+  /** Sent one after the other, as they are. */
+  readonly body?: readonly Uint8Array[];
   /** Default: 'calls'. */
   readonly pool?: PoolName;
   /** Statuses besides 2xx that are answers, not errors. */
@@ -127,16 +128,16 @@ export class GcsClient {
    * @throws StorageError naming storage, bucket, operation and key
    */
   async send(call: GcsCall, request: GcsRequest): Promise<GcsAnswer> {
-    const { method, url, body, pool = 'calls', alsoGood = [], signal } = request;
+    const { method, url, body = [], pool = 'calls', alsoGood = [], signal } = request;
     const token = request.anonymous || this.emulated ? {} : await this.#token(call, signal);
     const options = {
       method,
       url,
-      headers: { ...request.headers, ...token },
+      headers: { ...request.headers, ...token, ...lengthOf(method, body) },
       agent: this.#pools.agent(pool),
       // a signal of its own: the caller's would keep every request that was not read to its end
       ...(signal ? { signal: AbortSignal.any([signal]) } : {}),
-      ...(body === undefined ? {} : { data: body }),
+      ...(body.length === 0 ? {} : { data: bodyStream(body) }),
       // no answer of this API is one; a token is sent nowhere else
       redirect: 'manual' as const,
       // the bytes as they are stored, whatever their content encoding
@@ -147,8 +148,11 @@ export class GcsClient {
     let answer: GcsAnswer;
     try {
       assertNotAborted(signal);
-      const { status, headers, data } = await this.#http.request<Readable>(options);
-      answer = { status, headers, body: data };
+      const response = await this.#http.request(options);
+      // a stream of Node's, whatever the type says; `data` is no stream when there is no content
+      answer = { status: response.status, headers: response.headers, body: response.body as unknown as Readable };
+      // an abort makes the client emit an error on it, also when nobody reads it any more
+      answer.body.on('error', () => undefined);
     } catch (error) {
       throw transportError(error, call, signal);
     }
@@ -182,4 +186,16 @@ export class GcsClient {
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
     return url;
   }
+}
+
+/** Of a body that is a stream the client does not know it. */
+function lengthOf(method: string, body: readonly Uint8Array[]): Record<string, string> {
+  if (method === 'GET' || method === 'DELETE') return {};
+  return { 'content-length': String(body.reduce((bytes, { byteLength }) => bytes + byteLength, 0)) };
+}
+
+function bodyStream(pieces: readonly Uint8Array[]): Readable {
+  const stream = Readable.from(pieces.filter(({ byteLength }) => byteLength > 0));
+  // an abort before the first byte makes the client destroy it with an error that nobody else listens to
+  return stream.on('error', () => undefined);
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 import { crc32c } from '@node-rs/crc32';
 import { type ByteSource, type Committed, type PutOptions, StorageError } from '@paradoxon/storage';
 import type { UploadProtocol } from '@paradoxon/storage/plugin';
@@ -145,12 +144,9 @@ export class GcsUpload implements UploadProtocol<ResumableSession, ObjectResourc
       const answer = await client.send(call, {
         method: 'POST',
         url: client.uploadUrl(this.#query('multipart', generation)),
-        headers: {
-          'content-type': `multipart/related; boundary=${boundary}`,
-          'content-length': String(head.byteLength + bytes.byteLength + tail.byteLength),
-        },
-        // one after the other as they are: no second copy of the bytes is made
-        body: Readable.from([head, bytes, tail].filter(({ byteLength }) => byteLength > 0)),
+        headers: { 'content-type': `multipart/related; boundary=${boundary}` },
+        // no second copy of the bytes is made
+        body: [head, bytes, tail],
         pool: 'uploads',
         signal,
       });

@@ -56,7 +56,7 @@ export class ResumableSession {
           method: 'POST',
           url: client.uploadUrl(query),
           headers: { 'content-type': 'application/json; charset=UTF-8', ...headers },
-          body: JSON.stringify(description),
+          body: [Buffer.from(JSON.stringify(description))],
           signal,
         });
         answer.body.resume();
@@ -148,7 +148,7 @@ export class ResumableSession {
         method: 'PUT',
         url: this.#url,
         headers: { 'content-range': contentRange, ...headers },
-        body,
+        body: [body],
         pool: 'uploads',
         alsoGood: [INCOMPLETE],
         anonymous: true,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import type { StorageCapabilities, StoragePlugin } from '@paradoxon/storage';
-import { describeStoragePlugin, type GcsServer, startGcsServer } from '@paradoxon/storage-testing';
-import { GcsStorage } from '../src/index.ts';
-import { askServerForTokens } from './gcs-place.ts';
+import { describeStoragePlugin, type GcsServer, startGcsServer, type StorageHarness } from '@paradoxon/storage-testing';
+import { GcsStorage, type GcsStorageOptions } from '../src/index.ts';
+import { askServerForTokens, KiB } from './gcs-place.ts';
 
 const supports: StorageCapabilities = {
   write: true,
@@ -17,7 +17,7 @@ const supports: StorageCapabilities = {
   checksums: ['crc32c'],
   maxObjectBytes: 5 * 1024 ** 4,
 };
-const BUCKETS = Array.from({ length: 200 }, (_, n) => `films-${n}`);
+const BUCKETS = Array.from({ length: 400 }, (_, n) => `films-${n}`);
 const buckets = new WeakMap<StoragePlugin, string>();
 let free: string[] = [];
 let server: GcsServer;
@@ -28,23 +28,24 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-describeStoragePlugin('gcs', {
+const harness = (options: Partial<GcsStorageOptions>): StorageHarness => ({
   supports,
   leftovers: (store) => {
     const bucket = buckets.get(store) ?? '';
     const sessions = server.sessions().filter((session) => session.bucket === bucket);
-    const names = [...server.objects(bucket), ...sessions].map(({ name }) => name);
-    return Promise.resolve(names);
+    return Promise.resolve([...server.objects(bucket), ...sessions].map(({ name }) => name));
   },
   create: async () => {
     const bucket = free.pop() ?? '';
-    const store = new GcsStorage('gcs', {
-      bucket,
-      endpoint: server.endpoint,
-      credentials: { ...server.serviceAccount() },
-    });
+    const credentials = { ...server.serviceAccount() };
+    const store = new GcsStorage('gcs', { bucket, endpoint: server.endpoint, credentials, ...options });
     buckets.set(store, bucket);
     await askServerForTokens(store, server);
     return store;
   },
 });
+
+describeStoragePlugin('gcs', harness({}));
+
+// what the contract puts is small: like this, nearly all of it goes in parts
+describeStoragePlugin('gcs in parts of 256 KiB', harness({ partBytes: 256 * KiB }));
