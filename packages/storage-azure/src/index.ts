@@ -1,1 +1,2 @@
-export {};
+export type { AzureStorageOptions } from './azure-options.ts';
+export { AzureStorage } from './azure-storage.ts';

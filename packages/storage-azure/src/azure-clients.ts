@@ -1,0 +1,80 @@
+import {
+  AnonymousCredential,
+  BlobServiceClient,
+  type BlockBlobClient,
+  type ContainerClient,
+  newPipeline,
+  type RequestPolicyFactory,
+} from '@azure/storage-blob';
+import type { AzureAccess } from './azure-credentials.ts';
+import { SocketPool } from './socket-pool.ts';
+
+/** A request that fails at once is given up after half a second: the long loop is that of whoever runs the job. */
+const RETRIES = { maxTries: 3, retryDelayInMs: 400, maxRetryDelayInMs: 1000 };
+const ONCE = { maxTries: 1 };
+
+/** One store's clients of Microsoft's SDK, on connections of its own. */
+export class AzureClients {
+  readonly service: BlobServiceClient;
+  /** For questions and deletes. */
+  readonly container: ContainerClient;
+  readonly #transfers: ContainerClient;
+  readonly #once: ContainerClient;
+  readonly #pools: readonly SocketPool[];
+
+  constructor(access: AzureAccess, container: string, idleTimeoutMs: number) {
+    const questions = new SocketPool(idleTimeoutMs);
+    const transfers = new SocketPool(idleTimeoutMs);
+    this.#pools = [questions, transfers];
+    this.service = serviceClient(access, questions, RETRIES);
+    this.container = this.service.getContainerClient(container);
+    this.#transfers = serviceClient(access, transfers, RETRIES).getContainerClient(container);
+    this.#once = serviceClient(access, transfers, ONCE).getContainerClient(container);
+  }
+
+  /** For questions about one blob. */
+  blob(name: string): BlockBlobClient {
+    return this.container.getBlockBlobClient(name);
+  }
+
+  /** For its bytes. */
+  transfer(name: string): BlockBlobClient {
+    return this.#transfers.getBlockBlobClient(name);
+  }
+
+  /**
+   * For a create-only write: repeated after a lost answer it would be refused because of its own first attempt, and the
+   * winner would be told that it has lost.
+   */
+  once(name: string): BlockBlobClient {
+    return this.#once.getBlockBlobClient(name);
+  }
+
+  close(): void {
+    for (const pool of this.#pools) pool.destroy();
+  }
+}
+
+function serviceClient(access: AzureAccess, pool: SocketPool, retryOptions: typeof ONCE): BlobServiceClient {
+  const pipeline = newPipeline(credentialOf(access), { retryOptions });
+  pipeline.factories.push(onSocketsOf(pool));
+  return new BlobServiceClient(
+    access.kind === 'sas' ? `${access.accountUrl}?${access.sas}` : access.accountUrl,
+    pipeline,
+  );
+}
+
+function credentialOf(access: AzureAccess): Parameters<typeof newPipeline>[0] {
+  if (access.kind === 'key') return access.key;
+  return access.kind === 'token' ? access.token : new AnonymousCredential();
+}
+
+/** Without it all clients of a process share the SDK's own connections. One that goes through a proxy has its agent already. */
+const onSocketsOf = (pool: SocketPool): RequestPolicyFactory => ({
+  create: (next) => ({
+    sendRequest: (request) => {
+      request.agent ??= pool.agentFor(request.url);
+      return next.sendRequest(request);
+    },
+  }),
+});
