@@ -1,0 +1,100 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
+import { noteLostAnswers } from './lost-answers.ts';
+import type { S3Settings } from './s3-options.ts';
+
+const CONNECT_MS = 10_000;
+const MAX_SOCKETS = 256;
+
+/**
+ * Three clients, because each has sockets of its own: a hundred transfers keep no `head` waiting. They share their
+ * credentials, which are asked for once.
+ */
+export interface S3Clients {
+  /** Everything without the bytes of an object. */
+  readonly control: S3Client;
+  readonly upload: S3Client;
+  readonly download: S3Client;
+}
+
+export function makeClients(settings: S3Settings): S3Clients {
+  const { idleTimeoutMs } = settings;
+  const control = makeClient(settings, { socketTimeout: idleTimeoutMs });
+  const shared = control.config.credentials;
+  const upload = makeClient(settings, { socketTimeout: idleTimeoutMs }, shared);
+  // no idle limit on the socket: a viewer who pauses is no stalled server. The answer must begin in time; its body is
+  // watched while somebody waits for a byte
+  const download = makeClient(
+    settings,
+    { socketTimeout: 0, requestTimeout: idleTimeoutMs, throwOnRequestTimeout: true },
+    shared,
+  );
+  leavePayloadUnsigned(upload);
+  return { control, upload, download };
+}
+
+function makeClient(
+  settings: S3Settings,
+  timeouts: NodeHttpHandlerOptions,
+  credentials: S3Settings['credentials'] = settings.credentials,
+): S3Client {
+  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const client = new S3Client({
+    region: settings.region,
+    forcePathStyle: settings.forcePathStyle,
+    requestChecksumCalculation: settings.requestChecksumCalculation,
+    // what is read is verified by whoever reads it; a range has no checksum that a server could send
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // the SDK gives every request that expects 100-continue a connection of its own, so each part would begin with a
+    // TLS handshake; a part that is refused costs one buffer's bytes at most
+    expectContinueHeader: false,
+    // together under two seconds when requests fail fast: the job engine is the only long loop
+    maxAttempts: 3,
+    retryMode: 'standard',
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: CONNECT_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
+      ...timeouts,
+    }),
+    ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+  });
+  leaveWaitingToTheCaller(client);
+  noteLostAnswers(client);
+  return client;
+}
+
+/** A server that says how long to wait is not asked again at once: whoever planned the call waits, and holds no buffer. */
+function leaveWaitingToTheCaller(client: S3Client): void {
+  const standard = client.config.retryStrategy;
+  client.config.retryStrategy = async () => {
+    const strategy = await standard();
+    if (!('refreshRetryTokenForRetry' in strategy)) return strategy;
+    return {
+      acquireInitialRetryToken: (scope) => strategy.acquireInitialRetryToken(scope),
+      refreshRetryTokenForRetry: (token, info) => {
+        if (info.retryAfterHint) throw new Error('The server says how long to wait.');
+        return strategy.refreshRetryTokenForRetry(token, info);
+      },
+      recordSuccess: (token) => strategy.recordSuccess(token),
+    };
+  };
+}
+
+/**
+ * Over TLS the signature leaves the bytes out: the checksum that goes with them is signed, and the SDK would hash every
+ * buffer once more with SHA-256. Over plain HTTP it stays in.
+ */
+function leavePayloadUnsigned(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { protocol?: string; body?: unknown; headers: Record<string, string> };
+      if (request.protocol === 'https:' && request.body instanceof Uint8Array) {
+        request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      }
+      return next(args);
+    },
+    { step: 'build', name: 'leavePayloadUnsigned' },
+  );
+}
