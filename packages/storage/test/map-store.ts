@@ -1,15 +1,21 @@
 import { Readable } from 'node:stream';
 import {
+  type ByteSource,
+  type CallOptions,
   type CheckReport,
+  type DeleteOptions,
   type IssuedUrl,
   type ObjectInfo,
   type OpenedObject,
   type OpenOptions,
+  type PutOptions,
   resolveRange,
   STORAGE_API_VERSION,
   type StorageCapabilities,
   StorageError,
   type StoragePlugin,
+  type StoredObject,
+  type UrlOptions,
 } from '../src/index.ts';
 
 interface Item {
@@ -45,7 +51,7 @@ export class MapStore implements StoragePlugin {
     this.id = id;
   }
 
-  head(key: string): Promise<ObjectInfo> {
+  head(key: string, _options?: CallOptions): Promise<ObjectInfo> {
     const item = this.objects.get(key);
     if (!item) return Promise.reject(new StorageError('NOT_FOUND', `No ${key}.`));
     return Promise.resolve({ key, size: item.bytes.length, metadata: {}, checksums: {}, ...item.info });
@@ -65,14 +71,14 @@ export class MapStore implements StoragePlugin {
   /** To be replaced where a test wants another body than an honest one. */
   bodyOf = (bytes: Buffer): Readable => Readable.from(slices(bytes), { objectMode: false });
 
-  put(): Promise<never> {
-    return Promise.reject(new StorageError('UNSUPPORTED', 'Read-only.'));
+  put(_key: string, _body: ByteSource, _options?: PutOptions): Promise<StoredObject> {
+    return refused();
   }
-  delete(): Promise<never> {
-    return this.put();
+  delete(_key: string, _options?: DeleteOptions): Promise<void> {
+    return refused();
   }
-  resolveUrl(): Promise<IssuedUrl> {
-    return this.put();
+  resolveUrl(_key: string, _options?: UrlOptions): Promise<IssuedUrl> {
+    return refused();
   }
   locate(key: string): string {
     return `map:${key}`;
@@ -85,6 +91,8 @@ export class MapStore implements StoragePlugin {
     return Promise.resolve();
   }
 }
+
+const refused = (): Promise<never> => Promise.reject(new StorageError('UNSUPPORTED', 'Read-only.'));
 
 function* slices(bytes: Buffer): Generator<Buffer> {
   for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536);

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { StorageError } from '../storage-error.ts';
 import type { StoragePlugin } from '../storage-plugin.ts';
+import { answerSignal } from './answer-time.ts';
 import type { CheckRun } from './check-run.ts';
 import { fetchFailure } from './fetch-failure.ts';
 
@@ -89,8 +90,7 @@ async function createOnly(store: StoragePlugin, key: string, signal?: AbortSigna
 async function link(store: StoragePlugin, key: string, signal?: AbortSignal): Promise<string> {
   const { url, expiresAt, supportsRange } = await store.resolveUrl(key, signal ? { signal } : {});
   const range = `bytes=${RANGE.start}-${RANGE.end}`;
-  const response = await follow(url, supportsRange ? { range } : {}, signal);
-  const bytes = Buffer.from(await response.arrayBuffer());
+  const { response, bytes } = await follow(url, supportsRange ? { range } : {}, signal);
   if (!response.ok) {
     const said = bytes.toString().slice(0, 500);
     throw new Error(`The link was answered with ${response.status}: ${said}`);
@@ -103,8 +103,7 @@ async function link(store: StoragePlugin, key: string, signal?: AbortSignal): Pr
 /** A page needs no permission to play a video, only to read it by script; so none is no failure. */
 async function pages(store: StoragePlugin, key: string, advice = '', signal?: AbortSignal): Promise<string> {
   const { url } = await store.resolveUrl(key, signal ? { signal } : {});
-  const response = await follow(url, { origin: PAGE_ORIGIN }, signal);
-  await response.arrayBuffer();
+  const { response } = await follow(url, { origin: PAGE_ORIGIN }, signal);
   const allowed = response.headers.get('access-control-allow-origin');
   if (allowed === '*' || allowed === PAGE_ORIGIN) return `Pages may play and read links (CORS allows ${allowed}).`;
   return `Pages may play links; scripts in pages may not read them (no CORS for them). ${advice}`.trim();
@@ -118,9 +117,14 @@ async function lifeOfLinks(store: StoragePlugin, key: string, max: number, signa
   return `Links may live for ${hours(seconds)} only, because then the credentials end; the store would allow ${hours(max)}.`;
 }
 
-async function follow(url: string, headers: Record<string, string>, signal?: AbortSignal): Promise<Response> {
+async function follow(
+  url: string,
+  headers: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<{ response: Response; bytes: Buffer }> {
   try {
-    return await fetch(url, { headers, signal: signal ?? null });
+    const response = await fetch(url, { headers, signal: answerSignal(signal) });
+    return { response, bytes: Buffer.from(await response.arrayBuffer()) };
   } catch (error) {
     throw new Error(`Nothing answers at the link (${fetchFailure(error)}).`, { cause: error });
   }

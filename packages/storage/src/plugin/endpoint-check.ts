@@ -1,9 +1,9 @@
+import { answerSignal } from './answer-time.ts';
 import type { CheckRun } from './check-run.ts';
 import { fetchFailure } from './fetch-failure.ts';
 
 /** AWS refuses signatures 15 minutes off; a link of a few minutes suffers much earlier. */
 const MAX_SKEW_SECONDS = 60;
-const TIMEOUT_MS = 10_000;
 
 /**
  * Two steps: `endpoint` (a server answers there, whatever it answers) and `clock` (this machine's agrees with the server's).
@@ -15,10 +15,8 @@ export async function checkEndpoint(run: CheckRun, url: string, option: string):
   let date: string | null = null;
   const answers = await run.step('endpoint', async () => {
     const { origin } = new URL(url);
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
-    const signal = run.signal ? AbortSignal.any([run.signal, timeout]) : timeout;
     try {
-      const response = await fetch(url, { method: 'HEAD', redirect: 'manual', signal });
+      const response = await fetch(url, { method: 'HEAD', redirect: 'manual', signal: answerSignal(run.signal) });
       date = response.headers.get('date');
       return `${origin} answers.`;
     } catch (error) {

@@ -12,7 +12,7 @@ export interface OptionIssue {
  * One error for everything that is wrong with a plugin's options: each by name, with its value and what is allowed.
  *
  * @param id of the storage
- * @param secret whether the value of the option of this name (the last of its path) must not be shown
+ * @param secret whether the value of the option of this name, and what is in it, must not be shown
  */
 export function invalidOptions(
   id: string,
@@ -35,14 +35,14 @@ function complaint(issue: OptionIssue, options: unknown, secret: (name: string) 
     (object, name) => (typeof object === 'object' && object !== null ? Reflect.get(object, name) : undefined),
     options,
   );
-  const name = String(issue.path.at(-1) ?? '');
-  return `${issue.path.join('.') || 'options'} must be ${issue.message}, and is ${shown(value, secret(name))}`;
+  const hidden = issue.path.some((name) => secret(String(name)));
+  return `${issue.path.join('.') || 'options'} must be ${issue.message}, and is ${shown(value, hidden)}`;
 }
 
 function shown(value: unknown, secret: boolean): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'string')
     return secret ? `${value.length} characters long` : JSON.stringify(value.slice(0, 200));
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (!secret && (typeof value === 'number' || typeof value === 'boolean')) return String(value);
   return `of type ${value === null ? 'null' : typeof value}`;
 }

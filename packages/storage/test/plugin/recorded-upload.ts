@@ -48,6 +48,8 @@ export class RecordedUpload implements UploadProtocol<string, Receipt, Buffer> {
   /** For each cancelling, how many parts were under way. */
   readonly cancelled: number[] = [];
   readonly memory: RequestMemory;
+  /** Sessions that it gave. */
+  sessions = 0;
   partsUnderWay = 0;
   mostPartsUnderWay = 0;
   totalBytes: number | undefined;
@@ -67,6 +69,7 @@ export class RecordedUpload implements UploadProtocol<string, Receipt, Buffer> {
   async begin(signal: AbortSignal): Promise<string> {
     this.requests.push('begin');
     await this.#script.begin?.(signal);
+    this.sessions += 1;
     return 'session';
   }
 
