@@ -1,9 +1,11 @@
+import { createHash, sign } from 'node:crypto';
 import { type GetSignedUrlConfig } from '@google-cloud/storage';
 import { expect, it } from '@jest/globals';
 import type { GcsServer } from '../src/index.ts';
 import { ask, noise, sdkOf, startServer } from './gcs-client.ts';
 
 const FILM = noise(10_000);
+const SHA256 = createHash('sha256').update(FILM).digest('hex');
 const NAME = "scene 1/täke (7)'s!.mp4";
 
 /** A V4 URL that the SDK signs with the key of an account. */
@@ -43,6 +45,28 @@ it('serves an object to whoever has the link, whole, in part and its head', asyn
   expect([part.status, part.headers['content-range']]).toEqual([206, 'bytes 10-19/10000']);
   expect(part.body.equals(FILM.subarray(10, 20))).toBe(true);
   expect([head.status, head.headers['content-length'], head.body.byteLength]).toEqual([200, '10000', 0]);
+});
+
+it('takes a host that is signed with its port, which the SDK leaves out', async () => {
+  const server = await startServer();
+  server.put('films', 'a.mp4', FILM);
+  const { client_email, private_key } = server.serviceAccount();
+  const date = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+  const scope = `${date.slice(0, 8)}/auto/storage/goog4_request`;
+  const query = [
+    'X-Goog-Algorithm=GOOG4-RSA-SHA256',
+    `X-Goog-Credential=${encodeURIComponent(`${client_email}/${scope}`)}`,
+    `X-Goog-Date=${date}`,
+    'X-Goog-Expires=60',
+    'X-Goog-SignedHeaders=host',
+  ].join('&');
+  const canonical = `GET\n/films/a.mp4\n${query}\nhost:127.0.0.1:${server.port}\n\nhost\nUNSIGNED-PAYLOAD`;
+  const toSign = `GOOG4-RSA-SHA256\n${date}\n${scope}\n${createHash('sha256').update(canonical).digest('hex')}`;
+
+  const signature = sign('RSA-SHA256', Buffer.from(toSign), private_key).toString('hex');
+  const { status } = await ask(`${server.endpoint}/films/a.mp4?${query}&X-Goog-Signature=${signature}`);
+
+  expect(status).toBe(200);
 });
 
 it('is called by name and type as the link says', async () => {
@@ -143,9 +167,14 @@ it('takes an upload under a link, with the headers that were signed and no other
   const url = await signedUrl(server, {
     action: 'write',
     contentType: 'video/mp4',
-    extensionHeaders: { 'x-goog-meta-take': '7', 'x-goog-if-generation-match': '0' },
+    extensionHeaders: { 'x-goog-meta-take': '7', 'x-goog-if-generation-match': '0', 'x-goog-content-sha256': SHA256 },
   });
-  const headers = { 'content-type': 'video/mp4', 'x-goog-meta-take': '7', 'x-goog-if-generation-match': '0' };
+  const headers = {
+    'content-type': 'video/mp4',
+    'x-goog-meta-take': '7',
+    'x-goog-if-generation-match': '0',
+    'x-goog-content-sha256': SHA256,
+  };
 
   const missing = await ask(url, { method: 'PUT', headers: { ...headers, 'content-type': [] }, body: FILM });
   const different = await ask(url, { method: 'PUT', headers: { ...headers, 'content-type': 'text/html' }, body: FILM });

@@ -98,6 +98,18 @@ it('keeps whole quanta of a request that breaks off', async () => {
   expect(FILM.equals(server.objects('films')[0]?.bytes ?? Buffer.alloc(0))).toBe(true);
 });
 
+it('takes the end of a connection for no end of an object whose size nobody told', async () => {
+  const server = await startServer({ anonymous: true });
+  server.fail('PUT', [{ resetAfterBytes: 2 * QUANTUM + 77 }]);
+  const uri = await sessionOf(server);
+
+  await put(uri, 'bytes 0-*/*', FILM);
+  const status = await put(uri, 'bytes */*');
+
+  expect([status.status, status.headers.range]).toEqual([308, `bytes=0-${2 * QUANTUM - 1}`]);
+  expect(server.objects('films')).toEqual([]);
+});
+
 it('answers a status query before, during and after', async () => {
   const server = await startServer({ anonymous: true });
   const uri = await sessionOf(server);
@@ -285,6 +297,11 @@ it.each([
   ['without a boundary', 'multipart/related', '--x\r\n\r\n{}\r\n--x\r\n\r\nbytes\r\n--x--'],
   ['that ends too early', 'multipart/related; boundary=x', '--x\r\n\r\n{}\r\n--x\r\n\r\nbyt'],
   ['with one part', 'multipart/related; boundary=x', '--x\r\n\r\n{}\r\n--x--'],
+  [
+    'with three parts',
+    'multipart/related; boundary=x',
+    '--x\r\n\r\n{}\r\n--x\r\n\r\nbytes\r\n--x\r\n\r\nmore\r\n--x--',
+  ],
   ['with a resource that is no JSON', 'multipart/related; boundary=x', '--x\r\n\r\n{\r\n--x\r\n\r\nbytes\r\n--x--'],
 ])('refuses a multipart upload %s', async (_title, contentType, body) => {
   const server = await startServer({ anonymous: true });

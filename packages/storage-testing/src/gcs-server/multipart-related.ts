@@ -42,7 +42,8 @@ function partsOf(body: Buffer, boundary: string): Part[] {
     if (text.subarray(begin, begin + 2).toString() === '--') return parts;
     const end = text.indexOf(mark, begin);
     const blank = text.indexOf('\r\n\r\n', begin);
-    if (end < 0 || blank < 0 || blank > end) break;
+    // also when there is no end
+    if (blank < 0 || blank > end) break;
     const [, type] = /^content-type:[ \t]*(.+?)[ \t]*$/im.exec(text.subarray(begin, blank).toString()) ?? [];
     parts.push({ type, content: text.subarray(blank + 4, end) });
     at = end;

@@ -25,8 +25,8 @@ export class UploadApi {
   }
 
   /** A request to a session needs no authorization: its URI is one. */
-  isSession({ method, path, query }: Pick<WireRequest, 'method' | 'path' | 'query'>): boolean {
-    return PATH.test(path) && (method === 'PUT' || method === 'DELETE') && query.has('upload_id');
+  isSession({ method, path }: Pick<WireRequest, 'method' | 'path'>): boolean {
+    return PATH.test(path) && (method === 'PUT' || method === 'DELETE');
   }
 
   /** @throws GcsError */
