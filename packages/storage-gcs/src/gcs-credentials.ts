@@ -62,10 +62,11 @@ async function readKeyFile(path: string): Promise<JWTInput> {
 
 /** Why no credentials could be had, as a StorageError. */
 export function credentialsError(error: unknown, call: GcsCall): StorageError {
-  const { message, code, response } = error as {
+  const { message, code, response, config } = error as {
     message?: unknown;
     code?: unknown;
     response?: { status?: number; data?: unknown };
+    config?: { url?: unknown };
   };
   const quoted = String(message);
   if (StorageError.is(error) && error.storage !== undefined) return error;
@@ -73,14 +74,23 @@ export function credentialsError(error: unknown, call: GcsCall): StorageError {
   if (quoted.includes('Could not load the default credentials')) {
     return gcsError('UNAUTHENTICATED', NO_CREDENTIALS, call);
   }
+  if (String(config?.url).includes(PROJECT_NAMES)) {
+    // only to know a name that nobody needs here, but without it the library gives up
+    const text = 'has credentials that do not say for which project: set the option projectId';
+    return gcsError('INVALID_CONFIG', text, call, { quoted });
+  }
   const status = response?.status;
   if (status !== undefined) return refusedCredentials(status, response?.data, quoted, call);
-  if (typeof code === 'string' && /^(E[A-Z_]+|STALLED|TIMEOUT)$/.test(code) && code !== 'ENOENT') {
+  if (typeof code === 'string' && SOCKET_ERROR.test(code)) {
     return gcsError('NETWORK', 'has no credentials to use: nothing answers where tokens are issued', call, { quoted });
   }
   return gcsError('UNAUTHENTICATED', 'has credentials that cannot be used', call, { quoted });
 }
 
+/** Where the library of a workload identity asks for the name of its project. */
+const PROJECT_NAMES = 'https://cloudresourcemanager.';
+/** Not those of files and of keys (ENOENT, ERR_OSSL_UNSUPPORTED). */
+const SOCKET_ERROR = /^E(CONN[A-Z]+|NOTFOUND|AI_[A-Z]+|TIMEDOUT|HOST[A-Z]+|NET[A-Z]+|PIPE)$/;
 const NO_CREDENTIALS =
   'has no credentials: set GOOGLE_APPLICATION_CREDENTIALS to the path of a key file, or run "gcloud auth ' +
   'application-default login", or let it run on a Google machine with a service account';

@@ -1,5 +1,5 @@
 import { afterEach } from '@jest/globals';
-import type { ByteSource, StoragePlugin } from '@paradoxon/storage';
+import type { ByteSource, StorageError, StoragePlugin } from '@paradoxon/storage';
 import { type GcsServer, type GcsServerOptions, startGcsServer } from '@paradoxon/storage-testing';
 import { buffer } from 'node:stream/consumers';
 import { GcsStorage, type GcsStorageOptions } from '../src/index.ts';
@@ -31,12 +31,13 @@ export async function storeOf(server: GcsServer, options: Partial<GcsStorageOpti
   return store;
 }
 
-/** A key cannot say where its tokens are issued: what the library asks Google comes to the server. */
+/** No option says where tokens are issued and blobs signed: what the library asks Google comes to the server. */
 export async function askServerForTokens(store: GcsStorage, server: GcsServer): Promise<void> {
   const client = await store.native().authClient.getClient();
   client.transporter.interceptors.request.add({
     resolved: (request) => {
-      if (request.url.href === 'https://oauth2.googleapis.com/token') request.url = new URL(`${server.endpoint}/token`);
+      const { hostname, pathname } = request.url;
+      if (/^(oauth2|iamcredentials)\.googleapis\.com$/.test(hostname)) request.url = new URL(server.endpoint + pathname);
       return Promise.resolve(request);
     },
   });
@@ -71,3 +72,10 @@ export async function keysOf(store: StoragePlugin, prefix = ''): Promise<string[
   for await (const { key } of store.list?.(prefix) ?? []) keys.push(key);
   return keys.sort();
 }
+
+/** What a call that must fail rejects with. */
+export const failure = (work: Promise<unknown>): Promise<StorageError> =>
+  work.then(
+    () => Promise.reject(new Error('It resolved.')),
+    (error: StorageError) => error,
+  );

@@ -1,19 +1,14 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import type { ByteSource, StorageError } from '@paradoxon/storage';
+import type { ByteSource } from '@paradoxon/storage';
 import type { GcsRequest, GcsServer } from '@paradoxon/storage-testing';
-import { bodyOf, KiB, MiB, noise, read, startServer, storeOf } from './gcs-place.ts';
+import { bodyOf, failure, KiB, MiB, noise, read, startServer, storeOf } from './gcs-place.ts';
 
 const PART = 256 * KiB;
 const UPLOAD = 'POST /upload/storage/v1/b/films/o';
 const uploadsTo = (server: GcsServer): GcsRequest[] =>
   server.requests.filter(({ path }) => path.startsWith('/upload/storage/v1/b/films/o'));
-const failure = (work: Promise<unknown>): Promise<StorageError> =>
-  work.then(
-    () => Promise.reject(new Error('It resolved.')),
-    (error: StorageError) => error,
-  );
 
 describe('one request', () => {
   it('has the description, the checksum and the bytes of a small object in it', async () => {
