@@ -28,8 +28,8 @@ export async function checkAzure(
   if (!(await run.step('credentials', () => credentials(access, call, level, signal)))) return run.report();
   const usable = await run.step('container', async () => {
     const blobs = clients.container.listBlobsFlat({ prefix, ...(signal ? { abortSignal: signal } : {}) });
-    const { value } = await request(call, signal, () => blobs.byPage({ maxPageSize: 1 }).next());
-    return `It exists and may be listed${value?.segment.blobItems.length ? '' : '; it is empty'}.`;
+    await request(call, signal, () => blobs.byPage({ maxPageSize: 1 }).next());
+    return 'It exists and may be listed.';
   });
   if (usable && level === 'write') await checkWithCanary(store, run, { corsAdvice: corsAdvice(access.accountName) });
   return run.report();

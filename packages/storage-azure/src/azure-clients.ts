@@ -16,10 +16,11 @@ const ONCE = { maxTries: 1 };
 /** One store's clients of Microsoft's SDK, on connections of its own. */
 export class AzureClients {
   readonly service: BlobServiceClient;
-  /** For questions and deletes. */
+  /** For questions. */
   readonly container: ContainerClient;
   readonly #transfers: ContainerClient;
-  readonly #once: ContainerClient;
+  readonly #commits: ContainerClient;
+  readonly #removals: ContainerClient;
   readonly #pools: readonly SocketPool[];
 
   constructor(access: AzureAccess, container: string, idleTimeoutMs: number) {
@@ -28,8 +29,9 @@ export class AzureClients {
     this.#pools = [questions, transfers];
     this.service = serviceClient(access, questions, RETRIES);
     this.container = this.service.getContainerClient(container);
+    this.#removals = serviceClient(access, questions, ONCE).getContainerClient(container);
     this.#transfers = serviceClient(access, transfers, RETRIES).getContainerClient(container);
-    this.#once = serviceClient(access, transfers, ONCE).getContainerClient(container);
+    this.#commits = serviceClient(access, transfers, ONCE).getContainerClient(container);
   }
 
   /** For questions about one blob. */
@@ -42,12 +44,14 @@ export class AzureClients {
     return this.#transfers.getBlockBlobClient(name);
   }
 
-  /**
-   * For a create-only write: repeated after a lost answer it would be refused because of its own first attempt, and the
-   * winner would be told that it has lost.
-   */
-  once(name: string): BlockBlobClient {
-    return this.#once.getBlockBlobClient(name);
+  /** To make it visible. The request is tried once: see `commit`. */
+  commit(name: string): BlockBlobClient {
+    return this.#commits.getBlockBlobClient(name);
+  }
+
+  /** To delete it. The request is tried once: see `commit`. */
+  remove(name: string): BlockBlobClient {
+    return this.#removals.getBlockBlobClient(name);
   }
 
   close(): void {

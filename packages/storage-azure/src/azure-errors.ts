@@ -15,7 +15,7 @@ export interface AzureCall {
   readonly container: string;
   readonly operation: string;
   readonly key?: string;
-  /** The request changes what others see: when its answer is lost, nobody knows whether it did. */
+  /** The request changes what others see: when its answer is lost, nobody knows whether it did. `commit` sets it. */
   readonly commits?: boolean;
   /** A create-only write: a condition that is not met means that the object is there. */
   readonly createOnly?: boolean;
@@ -166,7 +166,7 @@ const IDENTITY_ERRORS = new Set([
 export function toStorageError(error: unknown, call: AzureCall): StorageError {
   const { storage, operation, key } = call;
   const details = { storage, operation, ...(key === undefined ? {} : { key }) };
-  if (StorageError.is(error)) return error.storage === undefined ? named(error, details) : error;
+  if (StorageError.is(error)) return error.storage === undefined ? changed(error, details) : error;
   const failure = readFailure(error);
   const committed = committedBy(failure, call);
   if (failure.name === 'AbortError') {
@@ -194,10 +194,13 @@ export function toStorageError(error: unknown, call: AzureCall): StorageError {
   );
 }
 
-/** The same error, with the names of storage, operation and key. */
-function named(error: StorageError, details: StorageErrorDetails): StorageError {
-  const { scope, committed, retry, cause } = error;
-  return new StorageError(error.code, error.message, { scope, committed, retry, ...details, cause });
+/** The same error, with other details. */
+export function changed(error: StorageError, changes: StorageErrorDetails): StorageError {
+  const { scope, retry, committed, cause } = error;
+  const { retryAfterMs, storage, operation, key, httpStatus, requestId } = error;
+  const known = { retryAfterMs, storage, operation, key, httpStatus, requestId };
+  const given = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+  return new StorageError(error.code, error.message, { scope, retry, committed, cause, ...given, ...changes });
 }
 
 interface Failure {

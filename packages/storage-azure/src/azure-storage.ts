@@ -24,7 +24,7 @@ import { checkAzure } from './azure-check.ts';
 import { AzureClients } from './azure-clients.ts';
 import { type AzureCall, toStorageError } from './azure-errors.ts';
 import { type AzureSettings, type AzureStorageOptions, parseAzureOptions } from './azure-options.ts';
-import { request } from './azure-request.ts';
+import { commit, request } from './azure-request.ts';
 import { infoOf } from './blob-info.ts';
 import { BlobLinks } from './blob-links.ts';
 import { openBlob } from './blob-open.ts';
@@ -111,9 +111,7 @@ export class AzureStorage implements StoragePlugin {
       const { signal, ifMatch } = options;
       const conditions = ifMatch === undefined ? {} : { conditions: { ifMatch } };
       try {
-        await request({ ...call, commits: true }, signal, (abort) =>
-          this.#clients.blob(blobName).delete({ ...abort, ...conditions }),
-        );
+        await commit(call, signal, (abort) => this.#clients.remove(blobName).delete({ ...abort, ...conditions }));
       } catch (error) {
         if (isCode(error, 'NOT_FOUND') || (isCode(error, 'PRECONDITION_FAILED') && !(await this.#exists(call, signal))))
           return;
@@ -157,9 +155,9 @@ export class AzureStorage implements StoragePlugin {
       ...(signal ? { abortSignal: signal } : {}),
     });
     for (;;) {
-      const { done, value } = await request(call, signal, () => blobs.next());
-      if (done) return;
-      const { name, metadata, properties } = value;
+      const next = await request(call, signal, () => blobs.next());
+      if (next.done) return;
+      const { name, metadata, properties } = next.value;
       yield infoOf(name.slice(this.#settings.prefix.length), properties.contentLength ?? 0, {
         ...properties,
         metadata,

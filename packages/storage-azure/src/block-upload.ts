@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ByteSource, type ObjectInfo, type PutOptions, StorageError } from '@paradoxon/storage';
 import type { Part, UploadProtocol } from '@paradoxon/storage/plugin';
 import type { AzureClients } from './azure-clients.ts';
-import type { AzureCall } from './azure-errors.ts';
+import { type AzureCall, changed, toStorageError } from './azure-errors.ts';
 import type { AccessTier } from './azure-options.ts';
-import { request } from './azure-request.ts';
+import { commit, request } from './azure-request.ts';
 import { infoOf } from './blob-info.ts';
 import { blockNames, MAX_BLOCKS } from './block-id.ts';
 import { toAzureMetadata } from './metadata-names.ts';
@@ -42,8 +42,8 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
   /** The MD5 is compared by Azure before the blob appears, and comes back with the answer. */
   async whole(bytes: Buffer, signal: AbortSignal): Promise<ObjectInfo> {
     const md5 = this.#upload.body.checksums?.().md5 ?? md5Of(bytes);
-    const answer = await request(this.#commitCall(), signal, (options) =>
-      this.#committing().upload(bytes, bytes.byteLength, {
+    const answer = await commit(this.#commitCall(), signal, (options) =>
+      this.#upload.clients.commit(this.#upload.blobName).upload(bytes, bytes.byteLength, {
         ...options,
         ...this.#description(md5),
         transactionalContentMD5: Buffer.from(md5, 'hex'),
@@ -97,8 +97,10 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
 
   async #commit(blocks: readonly string[], md5: string | undefined, signal: AbortSignal): Promise<{ etag?: string }> {
     try {
-      return await request(this.#commitCall(), signal, (options) =>
-        this.#committing().commitBlockList([...blocks], { ...options, ...this.#description(md5) }),
+      return await commit(this.#commitCall(), signal, (options) =>
+        this.#upload.clients
+          .commit(this.#upload.blobName)
+          .commitBlockList([...blocks], { ...options, ...this.#description(md5) }),
       );
     } catch (error) {
       // who commits first takes the blocks of the others away: Azure may complain of those (400) instead of the condition
@@ -124,13 +126,8 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
     };
   }
 
-  #committing() {
-    const { clients, blobName, options } = this.#upload;
-    return options.ifAbsent ? clients.once(blobName) : clients.transfer(blobName);
-  }
-
   #commitCall(): AzureCall {
-    return { ...this.#upload.call, commits: true, createOnly: this.#upload.options.ifAbsent ?? false };
+    return { ...this.#upload.call, createOnly: this.#upload.options.ifAbsent ?? false };
   }
 
   async #find(signal: AbortSignal): Promise<ObjectInfo | undefined> {
@@ -147,7 +144,7 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
     try {
       return await this.#upload.head(signal, etag);
     } catch (error) {
-      throw committedAlready(error);
+      throw toStorageError(committedAlready(error), this.#upload.call);
     }
   }
 
@@ -161,7 +158,7 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
   async #refuse({ etag }: ObjectInfo, stored: string, sent: string): Promise<never> {
     const { clients, call, blobName } = this.#upload;
     const removed = await clients
-      .blob(blobName)
+      .remove(blobName)
       .delete({ conditions: etag === undefined ? {} : { ifMatch: etag } })
       .then(
         () => true,
@@ -203,19 +200,12 @@ export function tooLarge(maxObjectBytes: number): StorageError {
 
 /** The bytes are in the store, but could not be looked at. */
 function committedAlready(error: unknown): StorageError {
-  const { code, message, scope, retry, retryAfterMs, storage, operation, key, httpStatus, cause } =
-    StorageError.from(error);
-  const replaced = code === 'PRECONDITION_FAILED' || code === 'NOT_FOUND';
-  const text = replaced ? 'Another writer has replaced or deleted the object before it could be compared.' : message;
-  return new StorageError(replaced ? 'PRECONDITION_FAILED' : code, text, {
-    scope,
-    retry: replaced ? 'safe' : retry,
-    committed: 'yes',
-    cause,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(storage === undefined ? {} : { storage }),
-    ...(operation === undefined ? {} : { operation }),
-    ...(key === undefined ? {} : { key }),
-    ...(httpStatus === undefined ? {} : { httpStatus }),
-  });
+  const failure = StorageError.from(error);
+  if (failure.code !== 'PRECONDITION_FAILED' && failure.code !== 'NOT_FOUND')
+    return changed(failure, { committed: 'yes' });
+  return new StorageError(
+    'PRECONDITION_FAILED',
+    'Another writer has replaced or deleted the object before it could be compared.',
+    { retry: 'safe', committed: 'yes', cause: error },
+  );
 }

@@ -4,6 +4,8 @@ import { type AzureEmulator, startAzurite } from '@paradoxon/emulators';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { StoragePlugin } from '@paradoxon/storage';
 import { AzureStorage, type AzureStorageOptions } from '../src/index.ts';
+import { type AnswerProxy, startAnswerProxy } from './answer-proxy.ts';
+import { KiB } from './bodies.ts';
 
 /** One Azurite for a test file, and in it a fresh container for whoever asks. */
 export interface TestAccount {
@@ -12,12 +14,17 @@ export interface TestAccount {
   readonly container: () => Promise<ContainerClient>;
   /** A store over a fresh container, closed after the test. */
   readonly store: (options?: Partial<AzureStorageOptions>) => Promise<AzureStorage>;
+  /** The same with a proxy before Azurite, and blocks of 64 KiB. */
+  readonly proxied: (
+    options?: Partial<AzureStorageOptions>,
+  ) => Promise<{ proxy: AnswerProxy; store: AzureStorage; container: ContainerClient }>;
 }
 
 export function useAzurite(): TestAccount {
   let server: AzureEmulator;
   let service: BlobServiceClient;
   const stores: StoragePlugin[] = [];
+  const proxies: AnswerProxy[] = [];
   beforeAll(async () => {
     server = await startAzurite();
     service = new BlobServiceClient(
@@ -27,6 +34,7 @@ export function useAzurite(): TestAccount {
   }, 60_000);
   afterEach(async () => {
     for (const store of stores.splice(0)) await store.close?.();
+    for (const proxy of proxies.splice(0)) await proxy.close();
   });
   afterAll(() => server.stop());
 
@@ -35,20 +43,32 @@ export function useAzurite(): TestAccount {
     await made.create();
     return made;
   };
+  const store = async (options: Partial<AzureStorageOptions> = {}): Promise<AzureStorage> => {
+    const made = new AzureStorage('az', {
+      accountUrl: server.endpoint,
+      container: options.container ?? (await container()).containerName,
+      credential: server.accountKey,
+      ...options,
+    });
+    stores.push(made);
+    return made;
+  };
   return {
     server: () => server,
     service: () => service,
     container,
-    store: async (options = {}) => {
-      const { containerName } = options.container === undefined ? await container() : { containerName: '' };
-      const store = new AzureStorage('az', {
-        accountUrl: server.endpoint,
-        container: containerName,
-        credential: server.accountKey,
-        ...options,
-      });
-      stores.push(store);
-      return store;
+    store,
+    proxied: async (options = {}) => {
+      const proxy = await startAnswerProxy(server.endpoint);
+      proxies.push(proxy);
+      const made = await container();
+      const { containerName } = made;
+      const accountUrl = proxy.endpoint;
+      return {
+        proxy,
+        container: made,
+        store: await store({ accountUrl, container: containerName, partBytes: 64 * KiB, ...options }),
+      };
     },
   };
 }

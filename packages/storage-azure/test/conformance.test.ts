@@ -1,4 +1,3 @@
-import type { ContainerClient } from '@azure/storage-blob';
 import type { StorageCapabilities } from '@paradoxon/storage';
 import { describe, it } from '@jest/globals';
 import { describeStoragePlugin, storageContract } from '@paradoxon/storage-testing';
@@ -22,8 +21,7 @@ const supports = (partBytes: number): StorageCapabilities => ({
   maxObjectBytes: 50_000 * partBytes,
 });
 const azurite = useAzurite();
-const leftovers = (store: unknown): Promise<string[]> =>
-  everythingIn((store as AzureStorage).native() as ContainerClient);
+const leftovers = (store: unknown): Promise<string[]> => everythingIn((store as AzureStorage).native());
 
 describeStoragePlugin('azure', { supports: supports(8 * MiB), leftovers, create: () => azurite.store() });
 
