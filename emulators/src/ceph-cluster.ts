@@ -13,7 +13,7 @@ const COMMAND_MS = 60_000;
 
 /** What is behind the gateway: one monitor, and one OSD that keeps all objects in memory. */
 export interface CephCluster {
-  /** Starts one more of its daemons in the foreground. It dies with this process, whatever that one dies of. */
+  /** Starts one more of its daemons. It dies with this process, whatever that one dies of. */
   readonly daemon: (program: string, args: readonly string[]) => Child;
   /** Runs one of Ceph's programs to its end. @throws Error with what it printed, and what the daemons did */
   readonly command: (program: string, args: readonly string[]) => Promise<void>;
@@ -39,13 +39,15 @@ async function prepare(): Promise<CephCluster & { begin(): Promise<void> }> {
   const folder = await dataFolder('ceph');
   const conf = join(folder.path, 'ceph.conf');
   const daemons = new Map<string, Child>();
-  // nothing of ours: CEPH_ARGS would change what is started
-  const surroundings = { cwd: folder.path, env: { PATH: process.env['PATH'] } };
+  // nothing of ours: CEPH_ARGS would change what is started. A group of its own: Ctrl-C in the terminal is for us
+  const surroundings = { cwd: folder.path, env: { PATH: process.env['PATH'] }, detached: true };
+  // they know no way to watch their parent: the kernel does
+  const tied = (program: string, args: readonly string[]) => ['--pdeathsig', 'KILL', program, '-c', conf, ...args];
 
   function daemon(program: string, args: readonly string[]): Child {
-    // they know no way to watch their parent: the kernel does
-    const command = ['--pdeathsig', 'KILL', program, '-c', conf, '-f', ...args];
-    const child = watchChild(spawn('setpriv', command, { ...surroundings, stdio: ['ignore', 'pipe', 'pipe'] }));
+    const child = watchChild(
+      spawn('setpriv', tied(program, ['-f', ...args]), { ...surroundings, stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
     child.release();
     daemons.set(program, child);
     return child;
@@ -55,7 +57,7 @@ async function prepare(): Promise<CephCluster & { begin(): Promise<void> }> {
     // each of them waits for the daemons, for ever when one has died
     const vain = new AbortController();
     for (const child of daemons.values()) void child.ended.then(() => vain.abort());
-    await promisify(execFile)(program, ['-c', conf, ...args], {
+    await promisify(execFile)('setpriv', tied(program, args), {
       ...surroundings,
       timeout: COMMAND_MS,
       signal: vain.signal,

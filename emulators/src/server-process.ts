@@ -26,6 +26,8 @@ export async function startServer(name: string, script: string, settings: Server
   const path = fileURLToPath(new URL(script + extname(import.meta.url), import.meta.url));
   const child = fork(path, [JSON.stringify(settings)], {
     cwd: settings.folder,
+    // a group of its own: Ctrl-C in the terminal is for us, and we end it in order
+    detached: true,
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     // nothing else of ours: the tests' NODE_OPTIONS or an AZURITE_DB would change what is started

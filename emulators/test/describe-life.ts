@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Emulator, ensureServers } from '../src/index.ts';
-import { answers, childrenOf, folderOf, isRunning, until } from './processes.ts';
+import { answers, childrenOf, folderOf, stillAlive } from './processes.ts';
 
 export interface Subject<Server extends Emulator> {
   /** The name of this function in src/index.ts: another process starts it by that. */
@@ -53,7 +54,7 @@ export function describeLife<Server extends Emulator>(name: string, subject: Sub
       await server.stop();
 
       expect(processes.length).toBeGreaterThan(0);
-      expect(processes.filter(isRunning)).toEqual([]);
+      expect(await stillAlive(processes)).toEqual([]);
       expect([...folders].filter(existsSync)).toEqual([]);
       await expect(server.stop()).resolves.toBeUndefined();
       await expect(server.restart()).rejects.toThrow('was stopped');
@@ -101,7 +102,8 @@ export function describeLife<Server extends Emulator>(name: string, subject: Sub
 
       parent.kill('SIGKILL');
 
-      await until(() => !processes.some(isRunning));
+      // until Jest loses patience
+      while ((await stillAlive(processes)).length > 0) await sleep(20);
       expect(processes.length).toBeGreaterThan(0);
       // nobody is left who could: that is the one thing that stays
       for (const folder of new Set(processes.map(folderOf))) await rm(folder, { recursive: true });
