@@ -195,15 +195,37 @@ it('takes an upload under a link, with the headers that were signed and no other
   expect([again.status, element(again.body, 'Code')]).toEqual([412, 'PreconditionFailed']);
 });
 
-it('refuses an upload under a link whose checksum is wrong', async () => {
+it.each([
+  ['Content-MD5', 'content-md5', Buffer.alloc(16).toString('base64'), 'BadDigest'],
+  ['CRC32C', 'x-goog-hash', 'crc32c=AAAAAA==', 'CrcMismatch'],
+])('refuses an upload under a link whose %s is wrong', async (_title, header, value, code) => {
   const server = await startServer();
-  const contentMd5 = Buffer.alloc(16).toString('base64');
-  const url = await signedUrl(server, { action: 'write', contentMd5 });
+  const url = await signedUrl(server, { action: 'write', extensionHeaders: { [header]: value } });
 
-  const { status, body } = await ask(url, { method: 'PUT', headers: { 'content-md5': contentMd5 }, body: FILM });
+  const { status, body } = await ask(url, { method: 'PUT', headers: { [header]: value }, body: FILM });
 
-  expect([status, element(body, 'Code')]).toEqual([400, 'BadDigest']);
+  expect([status, element(body, 'Code')]).toEqual([400, code]);
   expect(server.objects('films')).toEqual([]);
+});
+
+it('lets under a link for writing only who may write, and only who may delete replace', async () => {
+  const server = await startServer({
+    serviceAccounts: {
+      reader: { permissions: ['storage.objects.get'] },
+      writer: { permissions: ['storage.objects.create'] },
+    },
+  });
+  const write = async (account: string): Promise<unknown[]> => {
+    const { status, body } = await ask(await signedUrl(server, { action: 'write' }, account), {
+      method: 'PUT',
+      body: FILM,
+    });
+    return [status, element(body, 'Code'), /storage[.\w]+/.exec(element(body, 'Details') ?? '')?.[0]];
+  };
+
+  expect(await write('reader')).toEqual([403, 'AccessDenied', 'storage.objects.create']);
+  expect(await write('writer')).toEqual([200, undefined, undefined]);
+  expect(await write('writer')).toEqual([403, 'AccessDenied', 'storage.objects.delete']);
 });
 
 it('says in XML what is not there, what one may not, and what cannot be served', async () => {

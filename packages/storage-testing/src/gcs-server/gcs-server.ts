@@ -147,7 +147,7 @@ export async function startGcsServer(options: GcsServerOptions): Promise<GcsServ
     const answer = faultAnswer(fault) ?? handle(request);
     if (fault === 'lose-answer') return breakOff(bytes);
     log(bytes, answer.status);
-    send(response, request.method, answer, fault === 'cut');
+    send(response, answer, fault === 'cut');
   }
 
   const server = createServer((incoming, response) => {
@@ -196,12 +196,13 @@ function headOf({ method = '', url = '/', headers }: IncomingMessage): Omit<Wire
   return { method, path, search: search.join('?'), query: new URLSearchParams(search.join('?')), headers };
 }
 
-function send(response: ServerResponse, method: string, { status, headers, body }: Answer, cut: boolean): void {
+function send(response: ServerResponse, { status, headers, body }: Answer, cut: boolean): void {
   const bodiless = status === 204 || status === 304;
   response.writeHead(status, { ...(bodiless ? {} : { 'content-length': body.byteLength }), ...headers });
   if (cut) {
     response.write(body.subarray(0, body.byteLength / 2), () => response.destroy());
   } else {
-    response.end(method === 'HEAD' ? undefined : body);
+    // Node itself leaves out the body for HEAD
+    response.end(body);
   }
 }

@@ -19,8 +19,6 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
     };
     request.on('data', take);
     request.once('end', () => finish(false));
-    request.once('close', () => finish(true));
-    // the close that follows says it all
     request.once('error', () => finish(true));
   });
 }
