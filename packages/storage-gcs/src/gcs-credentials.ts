@@ -57,7 +57,7 @@ async function readKeyFile(path: string): Promise<JWTInput> {
   if (typeof content !== 'object' || content === null || !isCredentials(content)) {
     throw bad('holds no credentials: it needs client_email and private_key, or a type');
   }
-  return content as JWTInput;
+  return content;
 }
 
 /** Why no credentials could be had, as a StorageError. */

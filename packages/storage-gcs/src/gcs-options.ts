@@ -66,7 +66,7 @@ const optionsSchema = z
       prefix: z
         .string(PREFIX)
         .refine(isFolder, PREFIX)
-        .transform((prefix) => `${prefix.replace(/\/$/, '')}/`)
+        .transform((prefix) => (prefix === '' ? '' : `${prefix.replace(/\/$/, '')}/`))
         .default(''),
       storageClass: z.enum(STORAGE_CLASSES, `one of ${STORAGE_CLASSES.join(', ')}`).optional(),
       partBytes: z
@@ -112,6 +112,7 @@ function isOrigin(text: string): boolean {
 }
 
 function isFolder(text: string): boolean {
+  if (text === '') return true;
   try {
     assertObjectKey(text.replace(/\/$/, ''));
     return true;

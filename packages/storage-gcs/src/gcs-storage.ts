@@ -173,7 +173,8 @@ export class GcsStorage implements StoragePlugin {
 
   #assertSize({ size = 0 }: ByteSource, call: GcsCall): void {
     const { maxObjectBytes } = this.capabilities;
-    if (size > maxObjectBytes) throw gcsError('TOO_LARGE', `takes no object of more than ${maxObjectBytes} bytes`, call);
+    if (size > maxObjectBytes)
+      throw gcsError('TOO_LARGE', `takes no object of more than ${maxObjectBytes} bytes`, call);
   }
 
   #call(operation: string, key?: string): GcsCall {

@@ -42,7 +42,12 @@ export class ResumableSession {
   static async start(
     client: GcsClient,
     call: GcsCall,
-    { query, description, headers, signal }: {
+    {
+      query,
+      description,
+      headers,
+      signal,
+    }: {
       readonly query: Readonly<Record<string, string | undefined>>;
       readonly description: object;
       readonly headers: Readonly<Record<string, string>>;

@@ -1,13 +1,11 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
 import type { CheckReport } from '@paradoxon/storage';
 import { GcsStorage } from '../src/index.ts';
 import { startServer, storeOf } from './gcs-place.ts';
 
 const READ_ONLY = { permissions: ['storage.objects.get', 'storage.objects.list'] };
-
-afterEach(() => {
-  jest.useRealTimers();
-});
 
 const bad = ({ steps }: CheckReport): Record<string, string> =>
   Object.fromEntries(steps.filter(({ ok }) => !ok).map(({ name, detail = '' }) => [name, detail]));
@@ -41,7 +39,9 @@ describe("check('write')", () => {
 
     const { steps } = await store.check('write');
 
-    expect(steps.find(({ name }) => name === 'pages')?.detail).toContain('gcloud storage buckets update gs://films --cors-file');
+    expect(steps.find(({ name }) => name === 'pages')?.detail).toContain(
+      'gcloud storage buckets update gs://films --cors-file',
+    );
   });
 
   it('of a key that may only read names what is missing', async () => {
@@ -77,31 +77,21 @@ describe("check('write')", () => {
 
   it('of a wrong clock says by how much, and what to do', async () => {
     const server = await startServer();
-    const store = await storeOf(server);
-    jest.useFakeTimers({
-      now: Date.now() + 3_600_000,
-      doNotFake: ['hrtime', 'nextTick', 'performance', 'queueMicrotask', 'setImmediate', 'clearImmediate'].concat([
-        'setInterval',
-        'clearInterval',
-        'setTimeout',
-        'clearTimeout',
-      ]) as [],
+    // a bucket with nothing in it, an hour ago
+    const earlier = createServer((_, response) => {
+      response.setHeader('date', new Date(Date.now() - 3_600_000).toUTCString());
+      response.setHeader('content-type', 'application/json').end('{}');
     });
-    // the other side has the right time
-    const { now } = Date;
-    const fetched = globalThis.fetch;
-    globalThis.fetch = async (...given) => {
-      const answer = await fetched(...given);
-      const headers = new Headers(answer.headers);
-      headers.set('date', new Date(now() - 3_600_000).toUTCString());
-      return new Response(null, { status: answer.status, headers });
-    };
+    await new Promise<void>((listening) => earlier.listen(0, '127.0.0.1', listening));
+    const { port } = earlier.address() as AddressInfo;
+    const store = await storeOf(server, { endpoint: `http://127.0.0.1:${port}` });
 
     const report = bad(await store.check('reach'));
 
-    globalThis.fetch = fetched;
     expect(Object.keys(report)).toEqual(['clock']);
     expect(report['clock']).toMatch(/3600 s ahead of .*NTP/);
+    await store.close();
+    await new Promise((closed) => earlier.close(closed).closeAllConnections());
   });
 
   it('of credentials that are refused stops there', async () => {
@@ -116,7 +106,11 @@ describe("check('write')", () => {
 });
 
 it("check('config') asks nobody", async () => {
-  const store = new GcsStorage('gcs', { bucket: 'films', endpoint: 'https://storage.invalid', keyFilename: '/run/key.json' });
+  const store = new GcsStorage('gcs', {
+    bucket: 'films',
+    endpoint: 'https://storage.invalid',
+    keyFilename: '/run/key.json',
+  });
 
   const { ok, steps } = await store.check('config');
 

@@ -81,7 +81,9 @@ describe('credentials', () => {
     const server = await startServer({ subjectTokens: { 'token of the pod': 'default' } });
     process.env['GOOGLE_APPLICATION_CREDENTIALS'] = await file('identity.json', await identity(server));
     // no server here has the names of Google's projects: the library's question ends at once
-    nock('https://cloudresourcemanager.googleapis.com').get('/v1/projects/1').reply(403, { error: { code: 403 } });
+    nock('https://cloudresourcemanager.googleapis.com')
+      .get('/v1/projects/1')
+      .reply(403, { error: { code: 403 } });
 
     const error = await failure(new GcsStorage('gcs', { bucket: 'films', endpoint: server.endpoint }).head('a'));
 
@@ -173,7 +175,10 @@ describe('without credentials that are any good', () => {
   it('waits for tokens that are not issued now', async () => {
     const server = await startServer();
     const store = await storeOf(server);
-    server.fail('POST /token', Array.from({ length: 12 }, () => 503));
+    server.fail(
+      'POST /token',
+      Array.from({ length: 12 }, () => 503),
+    );
 
     expect(await failure(store.head('a'))).toMatchObject({ code: 'UNAVAILABLE', retry: 'safe' });
   }, 20_000);

@@ -36,7 +36,13 @@ describe('a missing permission', () => {
 
     const error = await failure(calls[operation]?.() ?? Promise.resolve());
 
-    expect(error).toMatchObject({ code: 'PERMISSION_DENIED', operation, httpStatus: 403, retry: 'never', committed: 'no' });
+    expect(error).toMatchObject({
+      code: 'PERMISSION_DENIED',
+      operation,
+      httpStatus: 403,
+      retry: 'never',
+      committed: 'no',
+    });
     expect(error.message).toContain(`the permission ${permission} on the bucket`);
     expect(error.message).toContain(server.serviceAccount('films').client_email);
   });

@@ -3,7 +3,7 @@ import { GcsStorage, type GcsStorageOptions } from '../src/index.ts';
 
 const refused = (options: object): Error => {
   try {
-    return new GcsStorage('gcs', { bucket: 'films', ...options } as GcsStorageOptions) as unknown as Error;
+    return new GcsStorage('gcs', { bucket: 'films', ...options }) as unknown as Error;
   } catch (error) {
     return error as Error;
   }
@@ -25,7 +25,7 @@ describe('options', () => {
     ['endpoint', { endpoint: 'https://me:secret@storage.example' }],
     ['prefix', { prefix: '/archive' }],
     ['prefix', { prefix: 'a//b' }],
-    ['prefix', { prefix: '' }],
+    ['prefix', { prefix: '..' }],
     ['storageClass', { storageClass: 'GLACIER' }],
     ['partBytes', { partBytes: 0 }],
     ['partBytes', { partBytes: 1000 * 1000 }],
@@ -57,6 +57,14 @@ describe('options', () => {
     const store = new GcsStorage('gcs', { bucket: 'films', endpoint });
 
     expect(store.native().apiEndpoint).toBe(used);
+  });
+
+  it.each([
+    ['', 'gs://films/a'],
+    ['archive', 'gs://films/archive/a'],
+    ['archive/', 'gs://films/archive/a'],
+  ])('take the prefix "%s"', (prefix, place) => {
+    expect(new GcsStorage('gcs', { bucket: 'films', prefix }).locate('a')).toBe(place);
   });
 
   it('are quiet: nothing is printed at the start', async () => {

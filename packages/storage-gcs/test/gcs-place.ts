@@ -37,7 +37,8 @@ export async function askServerForTokens(store: GcsStorage, server: GcsServer): 
   client.transporter.interceptors.request.add({
     resolved: (request) => {
       const { hostname, pathname } = request.url;
-      if (/^(oauth2|iamcredentials)\.googleapis\.com$/.test(hostname)) request.url = new URL(server.endpoint + pathname);
+      if (/^(oauth2|iamcredentials)\.googleapis\.com$/.test(hostname))
+        request.url = new URL(server.endpoint + pathname);
       return Promise.resolve(request);
     },
   });
@@ -60,7 +61,8 @@ export function bodyOf(bytes: Uint8Array | string, { sized = true, chunkBytes = 
 }
 
 async function* chunksOf(bytes: Buffer, chunkBytes: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.byteLength; at += chunkBytes) yield await Promise.resolve(bytes.subarray(at, at + chunkBytes));
+  for (let at = 0; at < bytes.byteLength; at += chunkBytes)
+    yield await Promise.resolve(bytes.subarray(at, at + chunkBytes));
 }
 
 export async function read(store: StoragePlugin, key: string): Promise<Buffer> {

@@ -49,7 +49,10 @@ describe('links', () => {
     const store = await storeOf(server);
     const before = Math.floor(Date.now() / 1000);
 
-    const { url, expiresAt, supportsRange } = await store.resolveUrl('a', ttlSeconds === undefined ? {} : { ttlSeconds });
+    const { url, expiresAt, supportsRange } = await store.resolveUrl(
+      'a',
+      ttlSeconds === undefined ? {} : { ttlSeconds },
+    );
 
     const query = new URL(url).searchParams;
     expect(query.get('X-Goog-Expires')).toBe(String(seconds));

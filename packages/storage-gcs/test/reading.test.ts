@@ -220,7 +220,9 @@ describe('calls', () => {
     expect(store.locate('a')).toBe('gs://films/archive/2026/a');
     expect(await (await fetch((await store.resolveUrl('a')).url)).text()).toBe('ours');
     expect(server.objects('films').map(({ name }) => name)).toEqual(['a', 'archive/2026b', 'archive/2026/a']);
-expect(await failure(store.head(`${'k'.repeat(250)}/`.repeat(4).concat('k'.repeat(15))))).toMatchObject({ code: 'INVALID_KEY' });
+    expect(await failure(store.head(`${'k'.repeat(250)}/`.repeat(4).concat('k'.repeat(15))))).toMatchObject({
+      code: 'INVALID_KEY',
+    });
   });
 
   it('of two stores share nothing, not even a connection', async () => {

@@ -34,7 +34,9 @@ describe('one request', () => {
         },
       },
     ]);
-    expect(stored.checksums).toEqual({ crc32c: Buffer.from(server.objects('films')[0]?.crc32c ?? '', 'base64').toString('hex') });
+    expect(stored.checksums).toEqual({
+      crc32c: Buffer.from(server.objects('films')[0]?.crc32c ?? '', 'base64').toString('hex'),
+    });
   });
 
   it('is repeated only where it cannot replace what another writer has stored meanwhile', async () => {
@@ -80,7 +82,13 @@ describe('one request', () => {
 
     const error = await failure(store.put('a', bodyOf('bytes')));
 
-    expect(error).toMatchObject({ code: 'UNAVAILABLE', httpStatus: 503, committed: 'unknown', retry: 'safe', key: 'a' });
+    expect(error).toMatchObject({
+      code: 'UNAVAILABLE',
+      httpStatus: 503,
+      committed: 'unknown',
+      retry: 'safe',
+      key: 'a',
+    });
     expect(server.pendingFaults()).toBe(0);
   });
 
@@ -203,14 +211,12 @@ describe('a resumable upload', () => {
     const server = await startServer();
     const store = await storeOf(server, { partBytes: PART });
     const quicker = async function* (): AsyncGenerator<Uint8Array> {
-      yield large.subarray(0, 3 * PART);
+      yield await Promise.resolve(large.subarray(0, 3 * PART));
       server.put('films', 'large', Buffer.from('quicker'));
       yield large.subarray(3 * PART);
     };
 
-    const error = await failure(
-      store.put('large', { size: large.byteLength, chunks: quicker() }, { ifAbsent: true }),
-    );
+    const error = await failure(store.put('large', { size: large.byteLength, chunks: quicker() }, { ifAbsent: true }));
 
     expect(error).toMatchObject({ code: 'ALREADY_EXISTS', committed: 'no' });
     expect((await read(store, 'large')).toString()).toBe('quicker');
@@ -298,19 +304,22 @@ describe('checksums', () => {
   it.each([
     ['size', { size: '4' }],
     ['checksum', { crc32c: 'AAAAAA==' }],
-  ])('and sizes are compared: what the store holds with another %s is deleted, in this version only', async (_, lie) => {
-    const server = await startServer();
-    const store = await storeOf(server);
-    const resource = { name: 'a', size: '5', generation: '12345', crc32c: 'x', ...lie };
-    server.fail(UPLOAD, [{ status: 200, body: JSON.stringify(resource) }]);
+  ])(
+    'and sizes are compared: what the store holds with another %s is deleted, in this version only',
+    async (_, lie) => {
+      const server = await startServer();
+      const store = await storeOf(server);
+      const resource = { name: 'a', size: '5', generation: '12345', crc32c: 'x', ...lie };
+      server.fail(UPLOAD, [{ status: 200, body: JSON.stringify(resource) }]);
 
-    const error = await failure(store.put('a', bodyOf('bytes')));
+      const error = await failure(store.put('a', bodyOf('bytes')));
 
-    expect(error).toMatchObject({ code: 'CHECKSUM_MISMATCH', committed: 'no' });
-    expect(server.requests.filter(({ method }) => method === 'DELETE')).toMatchObject([
-      { path: '/storage/v1/b/films/o/a', query: { ifGenerationMatch: '12345' } },
-    ]);
-  });
+      expect(error).toMatchObject({ code: 'CHECKSUM_MISMATCH', committed: 'no' });
+      expect(server.requests.filter(({ method }) => method === 'DELETE')).toMatchObject([
+        { path: '/storage/v1/b/films/o/a', query: { ifGenerationMatch: '12345' } },
+      ]);
+    },
+  );
 
   it('that no giver knows are computed here', async () => {
     const server = await startServer();
