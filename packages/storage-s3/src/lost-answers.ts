@@ -15,20 +15,35 @@ const NO_CONNECTION_IN_TIME = /did not establish a connection/;
 export const mayHaveArrived = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && lost.has(error);
 
+/** Watches every attempt of every call of this client. */
 export function noteLostAnswers(client: S3Client): void {
-  const calls = new WeakSet<object>();
+  /** Of each call that has failed: its last attempt's error. */
+  const calls = new WeakMap<object, { error: unknown; lost: boolean }>();
   client.middlewareStack.add(
     (next, context) => async (args) => {
       try {
         return await next(args);
       } catch (error) {
-        if (!wasAnswered(error) && !neverConnected(error)) calls.add(context);
-        if (calls.has(context) && typeof error === 'object' && error !== null) lost.add(error);
+        const isLost = calls.get(context)?.lost || (!wasAnswered(error) && !neverConnected(error));
+        calls.set(context, { error, lost: isLost });
+        if (isLost && typeof error === 'object' && error !== null) lost.add(error);
         throw error;
       }
     },
     // inside the SDK's own retries
     { step: 'finalizeRequest', priority: 'low', name: 'noteLostAnswers' },
+  );
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        // the SDK wraps errors of another realm (Jest, vm) into one of its own, without their code
+        const isWrapped = error instanceof Error && error.message.startsWith('AWS SDK error wrapper');
+        throw isWrapped ? (calls.get(context)?.error ?? error) : error;
+      }
+    },
+    { step: 'initialize', priority: 'high', name: 'unwrapErrors' },
   );
 }
 

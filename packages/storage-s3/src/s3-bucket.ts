@@ -62,11 +62,11 @@ export class S3Bucket {
   }
 
   /**
-   * What a HEAD's 404 means: it has no body that could say whether the object is missing or the bucket.
+   * What a 404 without a body means, as that of HEAD: it cannot say whether it is the object that is missing or the bucket.
    * @throws StorageError the error itself, or what is wrong with the bucket
    */
   async explain404(error: unknown, work: Work): Promise<never> {
-    if (!StorageError.is(error) || error.code !== 'NOT_FOUND') throw error;
+    if (!StorageError.is(error) || error.code !== 'NOT_FOUND' || nameOf(error.cause) !== 'NotFound') throw error;
     try {
       const command = new HeadBucketCommand({ Bucket: this.name });
       await this.ask(work, { permission: 's3:ListBucket' }, ({ control }, http) => control.send(command, http));
@@ -96,3 +96,5 @@ export class S3Bucket {
     for (const client of [control, upload, download]) client.destroy();
   }
 }
+
+const nameOf = (error: unknown): unknown => (error as { name?: unknown } | undefined)?.name;

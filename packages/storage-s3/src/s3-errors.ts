@@ -154,7 +154,7 @@ export function toStorageError(error: unknown, call: S3Call): StorageError {
   const [code, text] = meaningOf(answer, call) ?? outsideOf(error);
   if (code === 'ABORTED') return new StorageError('ABORTED', 'The caller aborted.', { ...details, scope: 'local' });
   const retryAfterMs = retryAfterOf(answer);
-  const said = answer.said === '' || answer.said === answer.name ? answer.name : `${answer.name}: ${answer.said}`;
+  const said = ['', 'UnknownError', answer.name].includes(answer.said) ? answer.name : `${answer.name}: ${answer.said}`;
   return new StorageError(
     code,
     `Storage "${call.storage}" ${typeof text === 'string' ? text : text(call, answer)}. ${what(call)} (${said}).`,
@@ -170,8 +170,9 @@ export function toStorageError(error: unknown, call: S3Call): StorageError {
 
 function meaningOf({ name, status, said }: Answer, { ifAbsent, permission }: S3Call): Meaning | undefined {
   if (ifAbsent && status === 412) return ['ALREADY_EXISTS', 'has an object there already'];
-  // the answer to a HEAD
-  if (name === 'NotFound') return permission === 's3:ListBucket' ? NO_BUCKET : MEANINGS['NoSuchKey'];
+  // the answer to a HEAD, which has no body that could say more
+  if (name === 'NotFound' && permission === 's3:ListBucket') return NO_BUCKET;
+  if (name === 'NotFound' && permission === 's3:GetObject') return MEANINGS['NoSuchKey'];
   if (Object.hasOwn(MEANINGS, name)) return MEANINGS[name];
   if (name.startsWith('KMS.')) {
     return [

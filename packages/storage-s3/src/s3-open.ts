@@ -46,7 +46,9 @@ async function get(
     ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
   });
   const asking = { permission: 's3:GetObject' } as const;
-  const answer = await bucket.ask(work, asking, ({ download }, http) => download.send(command, http));
+  const answer = await bucket
+    .ask(work, asking, ({ download }, http) => download.send(command, http))
+    .catch((error: unknown) => bucket.explain404(error, work));
   const source = answer.Body;
   if (!(source instanceof Readable)) throw new TypeError('The SDK gives a body that is no stream of Node.');
   try {

@@ -132,7 +132,13 @@ export type S3Settings = z.infer<typeof optionsSchema>;
 export function parseS3Options(id: string, options: S3StorageOptions): S3Settings {
   const parsed = optionsSchema.safeParse(options);
   if (parsed.success) return parsed.data;
-  throw invalidOptions(id, parsed.error.issues, options, isSecret);
+  throw invalidOptions(id, parsed.error.issues.flatMap(insideUnion), options, isSecret);
+}
+
+/** What is wrong with keys, when they are no function that gives keys: 'credentials.secretAccessKey must be …'. */
+function insideUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  return (issue.errors.at(-1) ?? []).map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 /** The id of a key as well: it is the secret when somebody has mixed the two up. */

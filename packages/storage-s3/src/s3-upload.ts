@@ -7,10 +7,11 @@ import {
   type PutObjectCommandInput,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { type ByteSource, type PutOptions, StorageError } from '@paradoxon/storage';
+import { type ByteSource, type PutOptions, StorageError, type StorageErrorCode } from '@paradoxon/storage';
 import type { Part, UploadProtocol } from '@paradoxon/storage/plugin';
 import type { S3Bucket, Send, Work } from './s3-bucket.ts';
 import { BodyHash, fullCrc32c, toBase64 } from './s3-checksums.ts';
+import { toStorageError } from './s3-errors.ts';
 import { headObject } from './s3-object.ts';
 import { MAX_PARTS, partBytesFor } from './part-size.ts';
 
@@ -85,14 +86,14 @@ export class S3Upload implements UploadProtocol<string, CompletedPart, Taken> {
       ({ control }, http) => control.send(command, http),
     );
     if (upload !== undefined) return upload;
-    throw new StorageError('INVALID_CONFIG', 'The server has begun an upload without an id: it does not speak S3.');
+    throw this.#told('INVALID_CONFIG', 'The server has begun an upload without an id: it does not speak S3.');
   }
 
   async part(upload: string, { number, bytes }: Part, signal: AbortSignal): Promise<CompletedPart> {
     // hashed before the first wait, because the parts are handed over in order
     const proof = this.#hash.part(bytes);
     if (number > MAX_PARTS) {
-      throw new StorageError(
+      throw this.#told(
         'TOO_LARGE',
         `A body of unknown size has more than ${MAX_PARTS} parts of ${this.partBytes} bytes. Give its size, or set a larger partBytes.`,
       );
@@ -168,6 +169,10 @@ export class S3Upload implements UploadProtocol<string, CompletedPart, Taken> {
       if (StorageError.is(error) && error.code === 'NOT_FOUND') return;
       throw error;
     }
-    throw new StorageError('ALREADY_EXISTS', `There is an object ${this.#place.Key} already.`);
+    throw this.#told('ALREADY_EXISTS', `There is an object ${this.#place.Key} already.`);
+  }
+
+  #told(code: StorageErrorCode, message: string): StorageError {
+    return toStorageError(new StorageError(code, message), this.#bucket.call(this.#work));
   }
 }

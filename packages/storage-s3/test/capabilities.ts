@@ -1,9 +1,7 @@
 import type { StorageCapabilities } from '@paradoxon/storage';
 
 /** What the plugin says about itself, but for what depends on the server. */
-export function capabilities(
-  own: Pick<StorageCapabilities, 'createIfAbsent' | 'checksums'>,
-): StorageCapabilities {
+export function capabilities(own: Pick<StorageCapabilities, 'createIfAbsent' | 'checksums'>): StorageCapabilities {
   return {
     write: true,
     expiring: false,
