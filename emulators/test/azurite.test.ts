@@ -10,6 +10,7 @@ const containerOf = ({ endpoint, accountName, accountKey }: AzureEmulator) =>
   }).getContainerClient('films');
 
 describeLife('Azurite', {
+  byHand: 'azurite',
   start: startAzurite,
   async makeBucket(server) {
     await containerOf(server).create();

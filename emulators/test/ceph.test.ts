@@ -10,7 +10,7 @@ if (missing !== undefined) {
   console.warn(`Nothing of Ceph is tested. ${missing}`);
   it.skip(`starts a Ceph. ${missing}`, () => undefined);
 } else {
-  describeLife('Ceph', { start: startCeph, ...s3Subject });
+  describeLife('Ceph', { byHand: 'ceph', start: startCeph, ...s3Subject });
 
   describe('Ceph', () => {
     let server: CephEmulator;

@@ -5,12 +5,13 @@ import { rm } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Emulator, ensureServers } from '../src/index.ts';
 import { answers, childrenOf, folderOf, stillAlive } from './processes.ts';
 
 export interface Subject<Server extends Emulator> {
-  /** The name of this function in src/index.ts: another process starts it by that. */
+  /** Its name in src/start-one.ts. */
+  readonly byHand: string;
   readonly start: (options?: { readonly port?: number }) => Promise<Server>;
   makeBucket(server: Server): Promise<void>;
   put(server: Server, key: string, text: string): Promise<unknown>;
@@ -20,20 +21,16 @@ export interface Subject<Server extends Emulator> {
 
 /** What every emulator promises, whatever it emulates. */
 export function describeLife<Server extends Emulator>(name: string, subject: Subject<Server>): void {
-  const running: Server[] = [];
-  async function start(options?: { readonly port?: number }): Promise<Server> {
-    const server = await subject.start(options);
-    running.push(server);
-    return server;
-  }
-
   describe(name, () => {
-    beforeAll(ensureServers, 300_000);
-    afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())));
+    let server: Server;
+    beforeAll(async () => {
+      await ensureServers();
+      server = await subject.start();
+      await subject.makeBucket(server);
+    }, 300_000);
+    afterAll(() => server.stop());
 
     it('keeps what it has confirmed when it is killed, and comes back on the same port', async () => {
-      const server = await start();
-      await subject.makeBucket(server);
       await subject.put(server, 'films/1/scene one.mp4', 'before');
 
       await server.kill();
@@ -46,35 +43,35 @@ export function describeLife<Server extends Emulator>(name: string, subject: Sub
       await expect(subject.get(server, 'films/1/scene two.mp4')).resolves.toBe('after');
     });
 
+    it('shares nothing with another one', async () => {
+      const other = await subject.start();
+      await subject.makeBucket(other);
+
+      await subject.put(server, 'key', 'of one');
+      await subject.put(other, 'key', 'of the other');
+
+      await expect(subject.get(server, 'key')).resolves.toBe('of one');
+      await expect(subject.get(other, 'key')).resolves.toBe('of the other');
+      await other.stop();
+      await expect(subject.get(server, 'key')).resolves.toBe('of one');
+    });
+
     it('leaves no process and no folder when it is stopped, and stays stopped', async () => {
-      const server = await start();
-      const processes = await childrenOf(process.pid);
+      const before = (await childrenOf(process.pid)).map(({ pid }) => pid);
+      const stopped = await subject.start();
+      const processes = (await childrenOf(process.pid)).filter(({ pid }) => !before.includes(pid));
       const folders = new Set(processes.map(folderOf));
 
-      await server.stop();
+      await stopped.stop();
 
       expect(processes.length).toBeGreaterThan(0);
       expect(await stillAlive(processes)).toEqual([]);
       expect([...folders].filter(existsSync)).toEqual([]);
-      await expect(server.stop()).resolves.toBeUndefined();
-      await expect(server.restart()).rejects.toThrow('was stopped');
-    });
-
-    it('shares nothing with another one', async () => {
-      const [one, other] = await Promise.all([start(), start()]);
-      await Promise.all([subject.makeBucket(one), subject.makeBucket(other)]);
-
-      await subject.put(one, 'key', 'of one');
-      await subject.put(other, 'key', 'of the other');
-      await other.kill();
-
-      expect(one.port).not.toBe(other.port);
-      await expect(subject.get(one, 'key')).resolves.toBe('of one');
-      await expect(subject.get(other, 'key')).rejects.toThrow();
+      await expect(stopped.stop()).resolves.toBeUndefined();
+      await expect(stopped.restart()).rejects.toThrow('was stopped');
     });
 
     it('is reached from this machine only', async () => {
-      const server = await start();
       const outside = Object.values(networkInterfaces())
         .flatMap((addresses) => addresses ?? [])
         .filter(({ family, internal }) => family === 'IPv4' && !internal);
@@ -89,16 +86,16 @@ export function describeLife<Server extends Emulator>(name: string, subject: Sub
       const parent = spawn(
         process.execPath,
         [
-          '--conditions=@paradoxon/source',
           '--disable-warning=ExperimentalWarning',
-          fileURLToPath(new URL('parent.ts', import.meta.url)),
-          subject.start.name,
+          fileURLToPath(new URL('../src/start-one.ts', import.meta.url)),
+          subject.byHand,
         ],
         { stdio: ['ignore', 'pipe', 'inherit'] },
       );
-      const [port] = (await once(parent.stdout, 'data')) as [Buffer];
+      const [printed] = (await once(parent.stdout, 'data')) as [Buffer];
+      const { port } = JSON.parse(printed.toString()) as { port: number };
       const processes = await childrenOf(parent.pid ?? 0);
-      expect(await answers(Number(port))).toBe(true);
+      expect(await answers(port)).toBe(true);
 
       parent.kill('SIGKILL');
 
@@ -110,9 +107,7 @@ export function describeLife<Server extends Emulator>(name: string, subject: Sub
     });
 
     it('says why it does not start', async () => {
-      const server = await start();
-
-      const second = start({ port: server.port });
+      const second = subject.start({ port: server.port });
 
       await expect(second).rejects.toThrow('EADDRINUSE');
     });

@@ -9,6 +9,7 @@ function bucketOf({ endpoint, projectId }: GcsEmulator) {
 }
 
 describeLife('firebase-tools', {
+  byHand: 'firebase',
   start: startFirebaseStorage,
   makeBucket: (server) => server.createBucket('films'),
   put: (server, key, text) => bucketOf(server).file(key).save(text, { resumable: false }),
