@@ -75,7 +75,7 @@ export class BufferLease {
     this.#stock.put(this.#held, buffer);
   }
 
-  /** To be called once, when all buffers are given back. */
+  /** To be called once, when no part is under way. One buffer may still be held: it is left to the garbage collection. */
   end(): void {
     this.#stock.end();
   }

@@ -107,30 +107,17 @@ class OnePut<Session, Receipt, Result> {
     try {
       assertNotAborted(this.#signal);
       const first = await this.#read();
-      return await (first.last ? this.#whole(first) : this.#inParts(first));
+      if (!first.last) return await this.#inParts(first);
+      // its buffer is not given back: nobody waits for it, and a request that failed may still be reading it
+      return await this.#protocol.whole(first.bytes, this.#stop.signal);
     } finally {
       this.#signal?.removeEventListener('abort', abort);
       this.#reader.close();
     }
   }
 
-  async #whole(part: Part): Promise<Result> {
-    try {
-      return await this.#protocol.whole(part.bytes, this.#stop.signal);
-    } finally {
-      // one put, one request: nobody waits for this buffer, and a request that failed may still be reading it
-      this.#lease.giveBack();
-    }
-  }
-
   async #inParts(first: Part): Promise<Result> {
-    let session: Session;
-    try {
-      session = await this.#protocol.begin(this.#stop.signal);
-    } catch (error) {
-      this.#lease.giveBack();
-      throw error;
-    }
+    const session = await this.#protocol.begin(this.#stop.signal);
     try {
       let totalBytes = first.bytes.byteLength;
       this.#send(session, first);
@@ -156,17 +143,8 @@ class OnePut<Session, Receipt, Result> {
   async #read(): Promise<Part> {
     for (;;) {
       const buffer = this.#lease.take();
-      if (buffer === undefined) {
-        await Promise.race(this.#running);
-        this.#assertGood();
-        continue;
-      }
-      try {
-        return await this.#parts.next(buffer);
-      } catch (error) {
-        this.#lease.giveBack(buffer);
-        throw error;
-      }
+      if (buffer) return this.#parts.next(buffer);
+      await Promise.race(this.#running);
     }
   }
 
@@ -191,10 +169,6 @@ class OnePut<Session, Receipt, Result> {
 
   async #fewerThan(count: number): Promise<void> {
     while (this.#running.size >= count) await Promise.race(this.#running);
-    this.#assertGood();
-  }
-
-  #assertGood(): void {
     if (this.#failure) throw this.#failure.error;
     assertNotAborted(this.#signal);
   }

@@ -231,6 +231,15 @@ describe('a cancelling', () => {
     expect([error, forgotten]).toEqual([refused, true]);
   });
 
+  it('leaves no timer behind, which would keep a process alive', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+    const before = timers();
+
+    await failing({ part: refuseLater });
+
+    expect(timers()).toBe(before);
+  });
+
   it('that is not answered is waited for a second and no longer', async () => {
     const before = Date.now();
 

@@ -112,6 +112,9 @@ async function onePut(
   if (!body.released) broken.push('the source is not released');
   const cancels = stored ? [] : Array.from({ length: store.sessions }, () => 0);
   if (store.cancelled.join() !== cancels.join()) broken.push(`cancelled with [${store.cancelled.join()}] under way`);
+  if (store.sizes.slice(0, -1).some((size) => size !== (script.partBytes ?? partBytes))) {
+    broken.push(`parts of ${store.sizes.join()} bytes`);
+  }
   if (store.mostPartsUnderWay > partsAtOnce) broken.push(`${store.mostPartsUnderWay} parts at once`);
   if (getEventListeners(controller.signal, 'abort').length > 0) broken.push('a listener is left');
   return { broken, stored };

@@ -11,6 +11,7 @@ import { RecordedUpload, RequestMemory, turns } from './recorded-upload.ts';
 const PART = 1000;
 const MiB = 1024 ** 2;
 const content = contentOf(10 * PART);
+const large = contentOf(3 * MiB);
 
 /** A put that goes on until it is told to end, so that the memory of the others is not dropped before. */
 function longPut(uploader: PartUploader, memory: RequestMemory) {
@@ -118,9 +119,34 @@ describe('the memory of one store', () => {
     expect(memory.seen.size).toBe(2);
   });
 
+  it('is not mixed up with that of parts which another store wants larger', async () => {
+    const uploader = new PartUploader({ partBytes: PART, partsAtOnce: 2, extraBuffers: 1 });
+    const keeping = longPut(uploader, new RequestMemory());
+    await keeping.begun;
+
+    const larger = new RecordedUpload({ partBytes: 3 * PART });
+    const stored = await uploader.upload(new GivenBody(content), larger);
+    await keeping.end();
+
+    expect(larger.sizes).toEqual([3 * PART, 3 * PART, 3 * PART, PART]);
+    expect(stored.equals(content)).toBe(true);
+  });
+
+  it('does not keep the buffers of such parts for puts that want smaller ones', async () => {
+    const uploader = new PartUploader({ partBytes: PART, partsAtOnce: 2, extraBuffers: 1 });
+    const keeping = longPut(uploader, new RequestMemory());
+    await keeping.begun;
+    const before = await arrayBytes();
+
+    await uploader.upload(inOneChunk(large), { ...silent(() => turns(1)), partBytes: MiB });
+    const kept = (await arrayBytes()) - before;
+    await keeping.end();
+
+    expect(kept / MiB).toBeLessThan(0.5);
+  });
+
   it('keeps its bound when small objects of known size follow large ones', async () => {
     const uploader = new PartUploader({ partBytes: MiB, partsAtOnce: 4, extraBuffers: 2 });
-    const large = contentOf(3 * MiB);
     const small = large.subarray(0, MiB - 1);
     const [end, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const before = await arrayBytes();
