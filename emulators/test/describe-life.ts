@@ -13,10 +13,10 @@ export interface Subject<Server extends Emulator> {
   /** Its name in src/start-one.ts. */
   readonly byHand: string;
   readonly start: (options?: { readonly port?: number }) => Promise<Server>;
-  makeBucket(server: Server): Promise<void>;
+  makeBucket(server: Server): Promise<unknown>;
   put(server: Server, key: string, text: string): Promise<unknown>;
   /** @throws when there is no such object */
-  get(server: Server, key: string): Promise<string | undefined>;
+  get(server: Server, key: string): Promise<string>;
 }
 
 /** What every emulator promises, whatever it emulates. */
