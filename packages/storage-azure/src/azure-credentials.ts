@@ -61,7 +61,9 @@ function fromToken(accountUrl: string, accountName: string, given: TokenCredenti
 function fromConnectionString(accountUrl: string | undefined, text: string): AzureAccess | string {
   let client: BlobServiceClient;
   try {
-    client = BlobServiceClient.fromConnectionString(text);
+    // without a protocol the SDK takes it for one with a SAS token, also when it has a key
+    const keyed = /AccountKey=/i.test(text) && !/DefaultEndpointsProtocol=/i.test(text);
+    client = BlobServiceClient.fromConnectionString(keyed ? `DefaultEndpointsProtocol=https;${text}` : text);
   } catch (error) {
     // the SDK's messages name the part that is wrong, not its value
     return `credential is a connection string that cannot be read: ${error instanceof Error ? error.message : 'it is malformed'}`;

@@ -9,7 +9,7 @@ import {
 } from '@paradoxon/storage';
 import { exactBody } from '@paradoxon/storage/plugin';
 import { Readable } from 'node:stream';
-import { type AzureCall, toStorageError } from './azure-errors.ts';
+import { type AzureCall, changed } from './azure-errors.ts';
 import { request } from './azure-request.ts';
 import { type BlobProperties, infoOf } from './blob-info.ts';
 
@@ -104,15 +104,17 @@ function rangeIgnored(
   );
 }
 
-/** The SDK's stream says only that it has received too little, whatever broke. */
-function brokenOff(error: unknown, call: AzureCall): StorageError {
-  const { name, message } = error as Error;
-  if (StorageError.is(error) || name === 'AbortError') return toStorageError(error, call);
-  const { storage, operation, key } = call;
+/**
+ * The SDK's stream says only that it has received too little, or that it was aborted, whatever broke. That the caller has
+ * aborted is said by the body itself.
+ */
+function brokenOff(error: unknown, { storage, operation, key }: AzureCall & { readonly key: string }): StorageError {
+  if (StorageError.is(error)) return changed(error, { storage, operation, key });
+  const { message } = error as Error;
   return new StorageError('NETWORK', `Storage "${storage}" broke off: ${operation} ${key} (${message}).`, {
     storage,
     operation,
-    ...(key === undefined ? {} : { key }),
+    key,
     cause: error,
   });
 }

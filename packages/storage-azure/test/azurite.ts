@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { BlobServiceClient, type ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
+import {
+  BlobServiceClient,
+  type BlobSASSignatureValues,
+  type ContainerClient,
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
 import { type AzureEmulator, startAzurite } from '@paradoxon/emulators';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { StoragePlugin } from '@paradoxon/storage';
@@ -71,6 +78,24 @@ export function useAzurite(): TestAccount {
       };
     },
   };
+}
+
+/** A SAS token for one container. @param permissions letters, as in `rwdl` */
+export function sasFor(
+  { accountName, accountKey }: AzureEmulator,
+  containerName: string,
+  permissions: string,
+  more: Partial<BlobSASSignatureValues> = {},
+): string {
+  return generateBlobSASQueryParameters(
+    {
+      containerName,
+      permissions: ContainerSASPermissions.parse(permissions),
+      expiresOn: new Date(Date.now() + 3_600_000),
+      ...more,
+    },
+    new StorageSharedKeyCredential(accountName, accountKey),
+  ).toString();
 }
 
 /** Everything that is physically there: blobs, and those that have only blocks yet. */
