@@ -47,7 +47,7 @@ export default defineConfig(
   },
   {
     // in no project, so that no tsconfig.json beside them names them
-    files: ['examples/*.ts', '.ci/*.ts'],
+    files: ['examples/*.ts', 'benchmarks/*.ts', '.ci/*.ts'],
     languageOptions: { parserOptions: { projectService: false, project: './tsconfig.scripts.json' } },
   },
   {

@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
-import { type Configuration, parseConfiguration } from '@paradoxon/host';
+import { type Configuration, loadConfiguration } from '@paradoxon/host';
 import { createApi } from './create-api.ts';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 
 let app: Awaited<ReturnType<typeof createApi>>['app'] | undefined;
 try {
-  const configuration = parseConfiguration(process.env);
+  const configuration = await loadConfiguration(process.env);
   const api = await createApi(configuration);
   app = api.app;
   await listen(api, configuration.host);

@@ -21,6 +21,8 @@ export interface ExportModuleOptions {
   readonly storages: readonly DynamicModule[];
   /** Ids of the stores that films are copied to when they do not say; every registered store that can be written, if absent. */
   readonly copyTo?: readonly string[];
+  /** The id of the store that a caller's name means; the name itself, if absent. */
+  readonly storageName?: (name: string) => string;
   /** Id of the plugin that reads direct URLs; `replicate-direct` if absent. */
   readonly directId?: string;
   /** PostgreSQL's URL, or a folder for the embedded one. */
@@ -135,6 +137,7 @@ export class ExportModule {
               storages: options.copyTo ?? writable.map((store) => store.id),
               directId,
               retentionMinutes,
+              ...(options.storageName === undefined ? {} : { storageName: options.storageName }),
               ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
             });
           },

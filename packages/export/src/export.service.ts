@@ -14,6 +14,8 @@ export interface ExportServiceOptions {
   readonly strategy: Strategy;
   /** Stores of films that are saved without saying otherwise; the preferred to play from first. */
   readonly storages: readonly string[];
+  /** The id of the store that a caller's name means; the name itself, if absent. */
+  readonly storageName?: (name: string) => string;
   /** Id of the plugin that reads direct URLs. */
   readonly directId: string;
   /** How long a direct URL lives from when it was posted, minutes. */
@@ -59,7 +61,8 @@ export class ExportService {
       const [issue] = checked.error.issues;
       throw new ExportError('INVALID_FILM', `${issue?.path.join('.') || 'film'}: ${issue?.message ?? 'invalid'}`);
     }
-    const { strategy = this.#options.strategy, storages = this.#options.storages } = wanted;
+    const { strategy = this.#options.strategy } = wanted;
+    const storages = this.#idsOf(wanted.storages) ?? this.#options.storages;
     this.#assertStorages(strategy, storages);
     const autoUpload = wanted.autoUpload ?? true;
     const saved = await this.#catalogue.saveFilm({
@@ -156,7 +159,8 @@ export class ExportService {
   async #want(film: FilmRecord, wanted: WantedExport): Promise<FilmRecord> {
     const strategy = wanted.strategy ?? film.strategy;
     // a film that was only stored, or saved as `direct`, wanted no store: archiving it takes the configured ones
-    const storages = wanted.storages ?? (film.storages.length > 0 ? film.storages : this.#options.storages);
+    const storages =
+      this.#idsOf(wanted.storages) ?? (film.storages.length > 0 ? film.storages : this.#options.storages);
     this.#assertStorages(strategy, storages);
     if (strategy === film.strategy && storages.join() === film.storages.join()) return film;
     const restated = await this.#catalogue.wantCopies(film.id, { strategy, storages });
@@ -182,6 +186,11 @@ export class ExportService {
       // the hour began no later than now; of a prediction Replicate will tell when
       ...(placeholder ? {} : { deadline: new Date(Date.now() + this.#options.retentionMinutes * 60_000) }),
     };
+  }
+
+  #idsOf(names: readonly string[] | undefined): readonly string[] | undefined {
+    const { storageName } = this.#options;
+    return storageName ? names?.map(storageName) : names;
   }
 
   #assertStorages(strategy: Strategy, storages: readonly string[]): void {

@@ -1,19 +1,13 @@
 import { resolve } from 'node:path';
 import type { ExportModuleOptions } from '@paradoxon/export';
 import { z } from 'zod';
+import { type ConfigFile, fileStoreIds } from './config-file.ts';
 import { ConfigurationError } from './configuration-error.ts';
+import { list } from './list.ts';
+import { cloudEnvironment, type CloudSettings, cloudSettings, storeIdOf } from './stores/clouds.ts';
 
 const GiB = 1024 ** 3;
-const list = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-);
 const STRATEGY_OF_PROFILE = { development: 'direct', production: 'hybrid', archive: 'cloud' } as const;
-
-/** Stores that can be switched on by environment. */
-const STORAGE_IDS = ['local'] as const;
 
 /**
  * The whole configuration by environment. docs/configuration.md is compared with it by a test: a variable without a
@@ -29,15 +23,23 @@ export const environmentSchema = z.object({
     .optional()
     .describe("Which copies a film should have; overrides the profile's."),
   STORAGES: list
-    .pipe(z.array(z.enum(STORAGE_IDS)).min(1))
-    .default(['local'])
-    .describe('Stores that films are copied to, separated by commas, the preferred to play from first.'),
+    .pipe(z.array(z.string()).min(1))
+    .optional()
+    .describe(
+      'Stores that films are copied to, separated by commas, the preferred to play from first; if absent every store that is configured, and `local` when none is.',
+    ),
+  PARADOXON_CONFIG: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('File that adds stores in code; `paradoxon.config.mjs` in the working directory, if it is there.'),
   DATA_DIR: z.string().min(1).default('./data').describe('Folder for the embedded database and the local store.'),
   LOCAL_STORAGE_DIR: z
     .string()
     .min(1)
     .optional()
-    .describe('Folder of the local store; `storage` in `DATA_DIR` if absent.'),
+    .describe('Folder of the local store; `storage` in `DATA_DIR` if absent. Switches the store on.'),
+  ...cloudEnvironment,
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: 'a URL like postgresql://user:password@host:5432/database' })
     .optional()
@@ -98,7 +100,12 @@ export const environmentSchema = z.object({
 /** The configuration of one process, checked, with every default filled in. */
 export interface Configuration {
   readonly strategy: ExportModuleOptions['strategy'];
-  readonly storages: readonly (typeof STORAGE_IDS)[number][];
+  /** Ids of the stores that films are copied to, the preferred to play from first. */
+  readonly storages: readonly string[];
+  /** The clouds that the environment switches on; they need not be among `storages`. */
+  readonly clouds: CloudSettings;
+  /** Stores added in code. */
+  readonly file: ConfigFile;
   readonly localStorageDir: string;
   readonly database: ExportModuleOptions['database'];
   readonly dataDir: string;
@@ -121,9 +128,13 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /**
  * @param environment usually `process.env`; an empty value counts as absent, as in a `.env` file
+ * @param file what paradoxon.config.mjs exports
  * @throws ConfigurationError naming each variable, what it was and what is allowed
  */
-export function parseConfiguration(environment: Readonly<Record<string, string | undefined>>): Configuration {
+export function parseConfiguration(
+  environment: Readonly<Record<string, string | undefined>>,
+  file: ConfigFile = { storages: [] },
+): Configuration {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value));
   const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) throw new ConfigurationError(problems(parsed.error, given));
@@ -133,10 +144,17 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
       `HOST is "${env.HOST}": without API keys the service listens on loopback only (127.0.0.1, ::1 or localhost).`,
     ]);
   }
+  const fileIds = file.storages.flatMap(fileStoreIds);
+  const listed = env.STORAGES?.map(storeIdOf);
+  const clouds = cloudSettings(env, listed ?? [], fileIds);
+  const configured = [...fileIds, ...Object.keys(clouds), ...(env.LOCAL_STORAGE_DIR === undefined ? [] : ['local'])];
+  assertKnown(env.STORAGES ?? [], new Set([...configured, 'local']));
   const dataDir = resolve(env.DATA_DIR);
   return {
     strategy: env.STORAGE_STRATEGY ?? STRATEGY_OF_PROFILE[env.PARADOXON_PROFILE],
-    storages: env.STORAGES,
+    storages: listed ?? (configured.length > 0 ? configured : ['local']),
+    clouds,
+    file,
     localStorageDir: resolve(env.LOCAL_STORAGE_DIR ?? `${dataDir}/storage`),
     database: env.DATABASE_URL === undefined ? { folder: `${dataDir}/database` } : { url: env.DATABASE_URL },
     dataDir,
@@ -151,6 +169,16 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     archiveConcurrency: env.ARCHIVE_CONCURRENCY,
     logLevel: env.LOG_LEVEL,
   };
+}
+
+/** @param listed as the operator wrote them */
+function assertKnown(listed: readonly string[], known: ReadonlySet<string>): void {
+  const unknown = listed.filter((id) => !known.has(storeIdOf(id)));
+  if (unknown.length === 0) return;
+  throw new ConfigurationError([
+    `STORAGES is "${listed.join(',')}": there is no store ${unknown.join(', ')}. Configured are ${[...known].join(', ')}; ` +
+      's3, gcs and azure are switched on by their variables, others by paradoxon.config.mjs.',
+  ]);
 }
 
 function problems(error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string[] {

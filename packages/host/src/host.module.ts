@@ -3,8 +3,10 @@ import { ConfigModule, ConfigService } from '@nestjs/config';
 import { ExportModule } from '@paradoxon/export';
 import { LocalStorageModule } from '@paradoxon/storage-local/nest';
 import { ReplicateDirectModule } from '@paradoxon/storage-replicate-direct/nest';
+import { fileStoreIds } from './config-file.ts';
 import type { Configuration } from './configuration.ts';
 import { linkKey } from './link-key.ts';
+import { storeIdOf } from './stores/clouds.ts';
 
 export interface HostOptions {
   /** Where this process serves HTTP; links and playback URLs are issued only then. */
@@ -27,17 +29,6 @@ export class HostModule implements OnModuleInit {
     { publicUrl, resume = true }: HostOptions = {},
   ): Promise<DynamicModule> {
     const { sourceHosts, sourcePrivateAddresses, replicateApiToken } = configuration;
-    const stores: Record<Configuration['storages'][number], DynamicModule> = {
-      local: LocalStorageModule.register({
-        id: 'local',
-        root: configuration.localStorageDir,
-        ...(publicUrl === undefined
-          ? {}
-          : {
-              links: { baseUrl: `${publicUrl}/v1/storages/local/objects`, key: await linkKey(configuration.dataDir) },
-            }),
-      }),
-    };
     return {
       module: HostModule,
       imports: [
@@ -46,7 +37,7 @@ export class HostModule implements OnModuleInit {
         ExportModule.forRoot({
           strategy: configuration.strategy,
           storages: [
-            ...configuration.storages.map((id) => stores[id]),
+            ...(await storeModules(configuration, publicUrl)),
             ReplicateDirectModule.register({
               id: 'replicate-direct',
               allowedPrivateAddresses: [...sourcePrivateAddresses],
@@ -57,6 +48,7 @@ export class HostModule implements OnModuleInit {
             }),
           ],
           copyTo: configuration.storages,
+          storageName: storeIdOf,
           database: configuration.database,
           concurrency: configuration.archiveConcurrency,
           maxBytes: configuration.maxVideoBytes,
@@ -75,4 +67,22 @@ export class HostModule implements OnModuleInit {
       `SOURCE_PRIVATE_ADDRESSES lets videos be fetched from ${addresses.join(', ')}. For tests and local runs only.`,
     );
   }
+}
+
+/** Every store that is configured, the preferred to play from first. */
+async function storeModules(configuration: Configuration, publicUrl: string | undefined): Promise<DynamicModule[]> {
+  const stores = new Map<string, DynamicModule>();
+  for (const store of configuration.file.storages) for (const id of fileStoreIds(store)) stores.set(id, store);
+  for (const [id, register] of Object.entries(configuration.clouds)) stores.set(id, await register());
+  // also when films are no longer copied to it: what it holds stays playable
+  if (!stores.has('local')) stores.set('local', await localStore(configuration, publicUrl));
+  const inOrder = [...configuration.storages, ...stores.keys()];
+  return [...new Set(inOrder.flatMap((id) => stores.get(id) ?? []))];
+}
+
+async function localStore(configuration: Configuration, publicUrl: string | undefined): Promise<DynamicModule> {
+  const root = configuration.localStorageDir;
+  if (publicUrl === undefined) return LocalStorageModule.register({ id: 'local', root });
+  const links = { baseUrl: `${publicUrl}/v1/storages/local/objects`, key: await linkKey(configuration.dataDir) };
+  return LocalStorageModule.register({ id: 'local', root, links });
 }

@@ -42,7 +42,8 @@ describe('parseConfiguration', () => {
     },
     { environment: { PORT: '70000' }, says: 'PORT is "70000": must be at most 65535.' },
     { environment: { PORT: 'web' }, says: 'PORT is "web": must be a number.' },
-    { environment: { STORAGES: 'local,dropbox' }, says: 'STORAGES is "local,dropbox": allowed is local.' },
+    { environment: { STORAGES: 'local,dropbox' }, says: 'STORAGES is "local,dropbox": there is no store dropbox.' },
+    { environment: { STORAGES: ',' }, says: 'STORAGES is ",": must be at least 1 item.' },
     {
       environment: { SOURCE_PRIVATE_ADDRESSES: '10.0.0.0/8' },
       says: 'SOURCE_PRIVATE_ADDRESSES is "10.0.0.0/8": must be exact IP addresses.',
@@ -66,6 +67,68 @@ describe('parseConfiguration', () => {
 
   it('reports all bad variables at once', () => {
     expect(() => parseConfiguration({ PORT: '-1', LOG_LEVEL: 'loud' })).toThrow(/PORT[\s\S]*LOG_LEVEL/);
+  });
+});
+
+describe('clouds', () => {
+  const s3 = { AWS_S3_BUCKET: 'films', AWS_REGION: 'eu-central-1' };
+  const gcs = { GCS_BUCKET_NAME: 'films' };
+  const azure = { AZURE_STORAGE_ACCOUNT_URL: 'https://a.blob.core.windows.net', AZURE_CONTAINER_NAME: 'films' };
+
+  it('are on when their variables are there, and are then what films are copied to', () => {
+    expect(parseConfiguration({ ...s3, ...gcs, ...azure }).storages).toEqual(['s3', 'gcs', 'azure']);
+    expect(parseConfiguration({ ...gcs, LOCAL_STORAGE_DIR: '/films' }).storages).toEqual(['gcs', 'local']);
+  });
+
+  it('may be on without being copied to: STORAGES says where films go, and in which order they are played', () => {
+    const { storages, clouds } = parseConfiguration({ ...s3, ...gcs, STORAGES: 'local, gcs' });
+
+    expect(storages).toEqual(['local', 'gcs']);
+    expect(Object.keys(clouds)).toEqual(['s3', 'gcs']);
+  });
+
+  it('are known by the names that the film generator uses', () => {
+    const { storages } = parseConfiguration({ ...s3, ...gcs, ...azure, STORAGES: 'azure_blob,gcs,aws_s3' });
+
+    expect(storages).toEqual(['azure', 'gcs', 's3']);
+  });
+
+  it.each([
+    { environment: { AWS_S3_BUCKET: 'films' }, says: 'AWS_REGION is missing: AWS_S3_BUCKET is set.' },
+    { environment: { STORAGES: 'aws_s3' }, says: 'AWS_S3_BUCKET and AWS_REGION is missing: STORAGES lists s3.' },
+    {
+      environment: { ...s3, AWS_ACCESS_KEY: 'AKIA1' },
+      says: 'AWS_SECRET_KEY is missing: AWS_S3_BUCKET, AWS_ACCESS_KEY is set.',
+    },
+    { environment: { ...s3, AWS_SECRET_KEY: 'x' }, says: 'AWS_ACCESS_KEY is missing' },
+    { environment: { GCS_PREFIX: 'films/' }, says: 'GCS_BUCKET_NAME is missing: GCS_PREFIX is set.' },
+    {
+      environment: { AZURE_STORAGE_CREDENTIAL: 'k' },
+      says: 'AZURE_CONTAINER_NAME and AZURE_STORAGE_ACCOUNT_URL is missing: AZURE_STORAGE_CREDENTIAL is set.',
+    },
+    { environment: { AZURE_CONTAINER_NAME: 'films' }, says: 'AZURE_STORAGE_ACCOUNT_URL is missing' },
+    { environment: { ...s3, AWS_S3_FORCE_PATH_STYLE: 'maybe' }, says: 'AWS_S3_FORCE_PATH_STYLE is "maybe"' },
+    { environment: { ...s3, AWS_S3_ENDPOINT: 'minio:9000' }, says: 'must be a URL like https://s3.example.com' },
+  ])('half set are refused: $says', ({ environment, says }) => {
+    expect(() => parseConfiguration(environment)).toThrow(says);
+  });
+
+  it('need no account URL beside a connection string, which names the account', () => {
+    const AZURE_STORAGE_CREDENTIAL = 'DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5';
+
+    expect(parseConfiguration({ AZURE_CONTAINER_NAME: 'films', AZURE_STORAGE_CREDENTIAL }).storages).toEqual(['azure']);
+  });
+
+  it('are not switched on by what AWS and Google set for everybody', () => {
+    const environment = { AWS_REGION: 'eu-central-1', GOOGLE_APPLICATION_CREDENTIALS: '/key.json' };
+
+    expect(parseConfiguration(environment).storages).toEqual(['local']);
+  });
+
+  it('never show a secret', () => {
+    expect(() => parseConfiguration({ AWS_ACCESS_KEY: 'AKIAX', AWS_SECRET_KEY: 'hunter2' })).not.toThrow(
+      /hunter2|AKIAX/,
+    );
   });
 });
 

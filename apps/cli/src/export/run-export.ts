@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { NestFactory } from '@nestjs/core';
 import { type ExportInfo, ExportEvents, ExportService } from '@paradoxon/export';
-import { HostModule, parseConfiguration } from '@paradoxon/host';
+import { HostModule, loadConfiguration } from '@paradoxon/host';
 import { StderrLogger } from '../stderr-logger.ts';
 import { exportReport, unsureCopies } from './export-report.ts';
 import { showProgress } from './progress.ts';
@@ -20,7 +20,7 @@ export async function runExport(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   const manifest = await readManifest(file);
-  const configuration = parseConfiguration({
+  const configuration = await loadConfiguration({
     ...environment,
     ...(strategy === undefined ? {} : { STORAGE_STRATEGY: strategy }),
     ...(to === undefined ? {} : { STORAGES: to.join(',') }),
@@ -50,7 +50,7 @@ export async function runExport(
     const { film } = await exports.saveFilm(manifest, {
       // a film that is known keeps what was wanted of it, unless the command says otherwise
       ...(strategy === undefined ? {} : { strategy }),
-      ...(to === undefined ? {} : { storages: to }),
+      ...(to === undefined ? {} : { storages: configuration.storages }),
     });
     await Promise.race([exports.filmSettled(film.id), aborted(interrupted.signal)]);
     progress.stop();

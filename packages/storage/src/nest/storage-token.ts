@@ -6,5 +6,8 @@ export const storageToken = (id: string): string => `storage:${id}`;
 export const isStorageToken = (token: unknown): token is string =>
   typeof token === 'string' && token.startsWith('storage:');
 
+/** The id in a token that `isStorageToken`. */
+export const storageIdOf = (token: string): string => token.slice(storageToken('').length);
+
 /** `constructor(@InjectStorage('s3-eu') store: StoragePlugin)` */
 export const InjectStorage = (id: string): ReturnType<typeof Inject> => Inject(storageToken(id));
