@@ -10,6 +10,8 @@ import type { S3Bucket, Work } from './s3-bucket.ts';
 
 const CORS = 'Should they, add a CORS rule to the bucket that allows GET and HEAD from the pages.';
 
+const CREATE_ONLY = 'Set conditionalWrites to false.';
+
 /** Each level does what the levels before it do. @throws StorageError `ABORTED`, nothing else */
 export async function checkBucket(
   store: StoragePlugin,
@@ -28,7 +30,7 @@ export async function checkBucket(
   ) {
     await run.step('incomplete uploads', () => lifecycleOf(bucket, work));
     if (level === 'write') {
-      await checkWithCanary(store, run, { corsAdvice: CORS });
+      await checkWithCanary(store, run, { corsAdvice: CORS, createOnlyAdvice: CREATE_ONLY });
       await run.step('upload in parts', () => beginAndCancel(bucket, work));
     }
   }

@@ -42,7 +42,8 @@ function makeClient(
   const client = new S3Client({
     region: settings.region,
     forcePathStyle: settings.forcePathStyle,
-    requestChecksumCalculation: settings.requestChecksumCalculation,
+    // what the option says is done here: left to itself the SDK would also add the checksum of nothing to every GET and link
+    requestChecksumCalculation: 'WHEN_REQUIRED',
     // what is read is verified by whoever reads it; a range has no checksum that a server could send
     responseChecksumValidation: 'WHEN_REQUIRED',
     // the SDK gives every request that expects 100-continue a connection of its own, so each part would begin with a

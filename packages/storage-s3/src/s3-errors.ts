@@ -49,6 +49,7 @@ const NO_BUCKET: Meaning = [
     `has no bucket "${bucket}" (${endpoint ?? region}). Create it, or correct bucket, region or endpoint`,
 ];
 const WRONG_REGION: Meaning = ['INVALID_CONFIG', wrongRegion];
+const BROKEN: Meaning = ['NETWORK', 'cannot be reached, or the connection broke'];
 const NOT_DONE: Meaning = [
   'UNSUPPORTED',
   'does not know this request, or one of its headers. On a server that is not AWS set requestChecksumCalculation to ' +
@@ -194,12 +195,14 @@ function meaningOf({ name, status, said }: Answer, { ifAbsent, permission }: S3C
 function outsideOf(error: unknown): Meaning {
   const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
   if (name === 'AbortError') return ['ABORTED', ''];
+  // before the name: the SDK calls a connection that was reset a time-out, too
+  if (code === 'ECONNRESET' || code === 'EPIPE') return BROKEN;
   if (name === 'TimeoutError') return ['TIMEOUT', 'has not answered in time'];
   if (/^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_)/.test(String(code))) {
     return ['INVALID_CONFIG', 'has a TLS certificate that this machine does not trust. See NODE_EXTRA_CA_CERTS'];
   }
   if (typeof code === 'string' && /^(E[A-Z]{3,}|EAI_AGAIN|ERR_SSL_\w+|HPE_\w+|UND_\w+)$/.test(code)) {
-    return ['NETWORK', 'cannot be reached, or the connection broke'];
+    return BROKEN;
   }
   const { $response } = (error ?? {}) as { $response?: unknown };
   if ($response !== undefined || name === 'SyntaxError') {
@@ -229,13 +232,20 @@ function answerOf(error: unknown): Answer {
   const response = (fields['$response'] ?? {}) as { statusCode?: number; headers?: Record<string, string> };
   const headers = response.headers ?? {};
   return {
-    name: String(fields['name'] === 'Error' ? (fields['code'] ?? 'Error') : (fields['name'] ?? error)),
+    name: nameOf(fields),
     said: typeof fields['message'] === 'string' ? fields['message'].trim().replace(/\.$/, '') : '',
     status: metadata.httpStatusCode ?? response.statusCode,
     requestId: metadata.requestId,
     headers,
     region: headers['x-amz-bucket-region'] ?? (typeof fields['Region'] === 'string' ? fields['Region'] : undefined),
   };
+}
+
+/** Of errors that are not the server's, the code says more. */
+function nameOf({ name, code }: Record<string, unknown>): string {
+  const isOurs = typeof name !== 'string' || name === 'Error' || name === 'TimeoutError';
+  if (isOurs && typeof code === 'string') return code;
+  return typeof name === 'string' ? name : 'Error';
 }
 
 /** Milliseconds; the header has seconds or a date. */

@@ -35,4 +35,4 @@ export async function* listObjects(bucket: S3Bucket, prefix: string, work: Work)
 }
 
 /** As forms are encoded: '+' is a blank, a plus is %2B. */
-export const decodeKey = (key: string): string => decodeURIComponent(key.replaceAll('+', ' '));
+const decodeKey = (key: string): string => decodeURIComponent(key.replaceAll('+', ' '));

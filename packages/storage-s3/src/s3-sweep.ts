@@ -1,7 +1,6 @@
 import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, type MultipartUpload } from '@aws-sdk/client-s3';
 import { StorageError, type SweepReport } from '@paradoxon/storage';
 import type { S3Bucket, Work } from './s3-bucket.ts';
-import { decodeKey } from './s3-listing.ts';
 
 /** Removes multipart uploads below the store's prefix that began before `olderThan`. */
 export async function sweepUploads(bucket: S3Bucket, olderThan: Date, work: Work): Promise<SweepReport> {
@@ -22,29 +21,21 @@ export async function sweepUploads(bucket: S3Bucket, olderThan: Date, work: Work
   return { removed };
 }
 
+/** Without EncodingType: Ceph 16 then encodes the keys, but neither says so nor encodes the marker. */
 async function* openUploads(bucket: S3Bucket, work: Work): AsyncGenerator<MultipartUpload> {
   let from: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
   while (from) {
     const command: ListMultipartUploadsCommand = new ListMultipartUploadsCommand({
       Bucket: bucket.name,
       Prefix: bucket.settings.prefix,
-      EncodingType: 'url',
       ...from,
     });
     const page = await bucket.ask(work, { permission: 's3:ListBucketMultipartUploads' }, ({ control }, http) =>
       control.send(command, http),
     );
-    const decode = (key: string): string => (page.EncodingType === 'url' ? decodeKey(key) : key);
-    for (const upload of page.Uploads ?? []) {
-      yield upload.Key === undefined ? upload : { ...upload, Key: decode(upload.Key) };
-    }
-    const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;
-    from =
-      IsTruncated && NextKeyMarker !== undefined
-        ? {
-            KeyMarker: decode(NextKeyMarker),
-            ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }),
-          }
-        : undefined;
+    yield* page.Uploads ?? [];
+    const { IsTruncated, NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page;
+    const next = { ...(KeyMarker && { KeyMarker }), ...(UploadIdMarker && { UploadIdMarker }) };
+    from = IsTruncated && KeyMarker ? next : undefined;
   }
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StorageError } from '@paradoxon/storage';
-import { S3Storage } from '../src/index.ts';
+import { type S3Storage } from '../src/index.ts';
 import { type AwsLikeServer, awsLikeServer, errorOf } from './aws-like-server.ts';
 import { bodyOf, someBytes } from './bodies.ts';
 import { describeOnCeph } from './on-ceph.ts';

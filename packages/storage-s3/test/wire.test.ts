@@ -116,6 +116,7 @@ describe('where CRC32C is supported', () => {
     (await store.open('asked', { range: { start: 1, end: 2 } })).body.destroy();
 
     const modes = aws.requests.map(({ method, headers }) => [method, headers['x-amz-checksum-mode']]);
+    expect(aws.requests.flatMap(checksumHeaders)).toEqual(['x-amz-checksum-mode', 'x-amz-checksum-mode']);
     expect(modes).toEqual([
       ['HEAD', 'ENABLED'],
       ['GET', 'ENABLED'],
