@@ -17,6 +17,8 @@ export interface CanaryOptions {
   readonly links?: boolean;
   /** What to do when pages of other sites may not read the links. */
   readonly corsAdvice?: string;
+  /** What to do when the store ignores `ifAbsent`: which option switches it off. */
+  readonly createOnlyAdvice?: string;
 }
 
 /**
@@ -33,7 +35,8 @@ export async function checkWithCanary(store: StoragePlugin, run: CheckRun, optio
     if (written) {
       await run.step('look', () => look(store, key, call));
       await run.step('read', () => read(store, key, range, call));
-      if (createIfAbsent) await run.step('create only', () => createOnly(store, key, run.signal));
+      if (createIfAbsent)
+        await run.step('create only', () => createOnly(store, key, options.createOnlyAdvice, run.signal));
       if (signedUrl && (options.links ?? true)) {
         if (await run.step('link', () => link(store, key, run.signal))) {
           await run.step('pages', () => pages(store, key, options.corsAdvice, run.signal));
@@ -77,14 +80,15 @@ async function read(store: StoragePlugin, key: string, range: boolean, call: Cal
   return range ? 'A range came back unchanged.' : 'It came back unchanged.';
 }
 
-async function createOnly(store: StoragePlugin, key: string, signal?: AbortSignal): Promise<string> {
+async function createOnly(store: StoragePlugin, key: string, advice = '', signal?: AbortSignal): Promise<string> {
   try {
     await write(store, key, true, signal);
   } catch (error) {
     if (StorageError.is(error) && error.code === 'ALREADY_EXISTS') return 'A second writer is refused.';
     throw error;
   }
-  throw new Error('A create-only write replaced an object: this store cannot do what its capabilities say.');
+  const found = 'A create-only write replaced an object: this store cannot do what its capabilities say.';
+  throw new Error(`${found} ${advice}`.trim());
 }
 
 async function link(store: StoragePlugin, key: string, signal?: AbortSignal): Promise<string> {
