@@ -67,6 +67,7 @@ it('writes, reads, links and deletes an object of its own, and leaves nothing', 
   expect([...store.objects.keys()]).toEqual(['film.mp4']);
   expect([...keys]).toEqual([expect.stringMatching(/^paradoxon-check-[0-9a-f-]{36}$/)]);
   expect(store.bodies.size).toBe(0);
+  expect(store.calls.filter((call) => call === 'delete')).toEqual(['delete']);
 });
 
 it('takes another key each time: two checks at once do not meet', async () => {

@@ -7,6 +7,7 @@ import { describe, expect, it } from '@jest/globals';
 import { StorageError } from '../../src/index.ts';
 import { exactBody, type ExactBodyOptions } from '../../src/plugin/index.ts';
 import { contentOf } from './given-body.ts';
+import { turns } from './recorded-upload.ts';
 import { rejection } from './rejection.ts';
 import { serve } from './web-server.ts';
 
@@ -242,8 +243,11 @@ it('takes from the store no more than a little ahead of its reader', async () =>
 
   for await (const chunk of bodyOf(source, { bytes, idleMs: 5000 })) {
     read += (chunk as Buffer).length;
-    // everything that could happen, happens
-    if (read % (1024 * KiB) === 0) await new Promise((resolve) => setImmediate(resolve));
+    // a slow reader: everything that could happen meanwhile, happens
+    for (let before = -1; before < given;) {
+      before = given;
+      await turns(10);
+    }
     ahead = Math.max(ahead, given - read);
   }
 

@@ -105,6 +105,23 @@ it('sends one part after the other, in order, for a store that takes one at a ti
   expect(log).toEqual([1, 2, 3, 4, 5, 6].flatMap((number) => [`${number} begins`, `${number} ends`]));
 });
 
+it.each([
+  { partsAtOnce: 2, extraBuffers: 8 },
+  { partsAtOnce: 8, extraBuffers: 1 },
+])('does not let one slow part hold up the others, with %j', async (options) => {
+  const fifth = Promise.withResolvers<void>();
+  const store = new RecordedUpload({
+    part: async (number) => {
+      await (number === 1 ? fifth.promise : turns(3));
+      if (number === 5) fifth.resolve();
+    },
+  });
+
+  const stored = await uploader(options).upload(new GivenBody(contentOf(6 * PART)), store);
+
+  expect(stored.equals(contentOf(6 * PART))).toBe(true);
+});
+
 it('reads on while a part is under way', async () => {
   const answer = Promise.withResolvers<void>();
   const body = new GivenBody(contentOf(3 * PART), { lengths: [PART] });
