@@ -12,6 +12,7 @@ import { SocketPool } from './socket-pool.ts';
 /** A request that fails at once is given up after half a second: the long loop is that of whoever runs the job. */
 const RETRIES = { maxTries: 3, retryDelayInMs: 400, maxRetryDelayInMs: 1000 };
 const ONCE = { maxTries: 1 };
+const BEHIND_MS = 500;
 
 /** One store's clients of Microsoft's SDK, on connections of its own. */
 export class AzureClients {
@@ -25,7 +26,8 @@ export class AzureClients {
 
   constructor(access: AzureAccess, container: string, idleTimeoutMs: number) {
     const questions = new SocketPool(idleTimeoutMs);
-    const transfers = new SocketPool(idleTimeoutMs);
+    // the body of an `open` has a clock of its own, which also knows why it stands still: this one must not be faster
+    const transfers = new SocketPool(idleTimeoutMs + BEHIND_MS);
     this.#pools = [questions, transfers];
     this.service = serviceClient(access, questions, RETRIES);
     this.container = this.service.getContainerClient(container);

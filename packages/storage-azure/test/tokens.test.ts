@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { ClientRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CredentialUnavailableError, type TokenCredential } from '@azure/identity';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
@@ -46,6 +48,9 @@ describe('links', () => {
   it('of an identity share one key, until it is too old for the life that is wanted', async () => {
     const store = await azurite.store();
     const week = { ttlSeconds: WEEK };
+    const asked: string[] = [];
+    const listen = (message: unknown): void => void asked.push((message as { request: ClientRequest }).request.path);
+    subscribe('http.client.request.start', listen);
 
     const [one, two] = await Promise.all([store.resolveUrl('a', week), store.resolveUrl('b')]);
     setClock(Date.now() + 50 * 60_000);
@@ -54,6 +59,8 @@ describe('links', () => {
     const short = await store.resolveUrl('a');
     const four = await store.resolveUrl('a', week);
 
+    unsubscribe('http.client.request.start', listen);
+    expect(asked.filter((path) => path.includes('userdelegationkey'))).toHaveLength(2);
     expect(keyStart(two.url)).toBe(keyStart(one.url));
     expect(keyStart(three.url)).toBe(keyStart(one.url));
     expect(keyStart(short.url)).toBe(keyStart(one.url));

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
@@ -55,6 +55,23 @@ describe('what is sent', () => {
 
     await expect(store.put('a', wrong)).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH' });
     await expect(store.head('a')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it.each([
+    { what: 'computed on the way', given: (bytes: Buffer) => bodyOf(bytes) },
+    {
+      what: 'from the giver',
+      given: (bytes: Buffer) => ({ ...bodyOf(bytes), checksums: () => ({ md5: md5Of(bytes) }) }),
+    },
+  ])('carries the MD5 of the whole with its blocks, $what', async ({ given }) => {
+    const { store, container } = await azurite.proxied();
+    const bytes = blocks(3);
+
+    const { checksums } = await store.put('large', given(bytes));
+
+    const { contentMD5 } = await container.getBlobClient('large').getProperties();
+    expect(checksums).toEqual({ md5: md5Of(bytes) });
+    expect(Buffer.from(contentMD5 ?? []).toString('hex')).toBe(md5Of(bytes));
   });
 
   it('goes to the chosen access tier, whole and in blocks', async () => {
@@ -267,6 +284,17 @@ describe('a put whose', () => {
     }
   });
 
+  it('wrong object is replaced before it is taken back leaves the newer one alone', async () => {
+    const { proxy, store, container } = await azurite.proxied();
+    const wrong = lie({ 'content-md5': Buffer.alloc(16).toString('base64') });
+    const replace = () => container.getBlockBlobClient('a').upload('newer', 5);
+    proxy.treat(({ kind }) => (kind === 'put' ? { changeAnswer: wrong } : { before: replace }));
+
+    await expect(store.put('a', text('bytes'))).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH', committed: 'yes' });
+
+    expect((await container.getBlockBlobClient('a').downloadToBuffer()).toString()).toBe('newer');
+  });
+
   it('stored size is another, by what Azure says of it, is taken back', async () => {
     const { proxy, store, container } = await azurite.proxied();
     proxy.treat(({ kind }) => (kind === 'head' ? { changeAnswer: lie({ 'content-length': '7' }) } : undefined));
@@ -373,10 +401,12 @@ describe('sweeping', () => {
     const tooEarly = await store.sweepIncomplete(new Date(Date.now() - 60_000));
     const elsewhere = await other.sweepIncomplete(later());
     const before = await everythingIn(container);
+    const deletes = count(proxy, 'delete');
     const swept = await store.sweepIncomplete(later());
 
     expect([tooEarly.removed, elsewhere.removed, swept.removed]).toEqual([0, 0, 1]);
     expect(before).toEqual(['mine/a', 'mine/empty']);
+    expect(count(proxy, 'delete') - deletes).toBe(1);
     expect(await everythingIn(container)).toEqual(['mine/empty']);
   });
 
@@ -438,16 +468,21 @@ it('closes its connections, and shares none with another store', async () => {
 });
 
 it('takes as long as it takes, as long as bytes move', async () => {
-  const { proxy, store } = await azurite.proxied({ partBytes: 32 * MiB, idleTimeoutMs: 500 });
-  proxy.treat(({ kind }) => (kind === 'put' ? { takeSlowly: MiB } : undefined));
+  const { proxy, store } = await azurite.proxied({ partBytes: 32 * MiB, idleTimeoutMs: 700 });
   const bytes = randomBytes(30 * MiB);
+  const md5 = createHash('md5').update(bytes).digest('base64');
+  // not Azurite: what it takes to store so much at once would be silence
+  const answer = { status: 201, headers: { 'content-md5': md5, etag: '"0x1"' } };
+  proxy.treat(({ kind }) => (kind === 'put' ? { takeSlowly: MiB, answer } : undefined));
   const began = Date.now();
 
   await store.put('a', bodyOf(bytes));
 
-  expect(Date.now() - began).toBeGreaterThan(1200);
+  expect(Date.now() - began).toBeGreaterThan(1400);
   expect(proxy.kinds()).toEqual(['put']);
 });
+
+const md5Of = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex');
 
 function flipped(body: Buffer): Buffer {
   const other = Buffer.from(body);
