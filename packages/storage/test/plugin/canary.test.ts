@@ -200,6 +200,17 @@ describe('a store', () => {
   });
 });
 
+it('says with the advice of the plugin how a store that ignores create-only writes is configured', async () => {
+  const store = new LinkedStore({ signedUrl: false });
+  const put = store.put.bind(store);
+  store.put = (key, body) => put(key, body, { contentType: 'text/plain' });
+
+  const { bad, details } = await check(store, { createOnlyAdvice: 'Set conditionalWrites to false.' });
+
+  expect(bad).toEqual(['create only']);
+  expect(details['create only']).toMatch(/what its capabilities say\. Set conditionalWrites to false\.$/);
+});
+
 describe('a link', () => {
   it('is followed as it is, whole, where the store has no ranges for it', async () => {
     const asked: (string | undefined)[] = [];
