@@ -1,4 +1,4 @@
 import preset from '../../jest.preset.mjs';
 
 /** @type {import('jest').Config} */
-export default { ...preset, displayName: 'storage-gcs' };
+export default { ...preset, displayName: 'storage-gcs', testTimeout: 20_000 };

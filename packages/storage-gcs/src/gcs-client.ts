@@ -115,10 +115,13 @@ export class GcsClient {
     }
   }
 
-  async readText(call: GcsCall, signal: AbortSignal | undefined, answer: GcsAnswer): Promise<string> {
+  /** Reads an answer that is short. */
+  async readText(call: GcsCall, signal: AbortSignal | undefined, { body }: GcsAnswer): Promise<string> {
+    const late = AbortSignal.timeout(this.#idleMs);
     try {
-      return await text(answer.body);
+      return await untilAborted(text(body), late, () => this.#stalled());
     } catch (error) {
+      body.destroy();
       throw transportError(error, call, signal);
     }
   }
@@ -135,7 +138,7 @@ export class GcsClient {
       url,
       headers: { ...request.headers, ...token, ...lengthOf(method, body) },
       agent: this.#pools.agent(pool),
-      // a signal of its own: the caller's would keep every request that was not read to its end
+      // a signal of its own: the caller's would keep every request whose answer broke off
       ...(signal ? { signal: AbortSignal.any([signal]) } : {}),
       ...(body.length === 0 ? {} : { data: bodyStream(body) }),
       // no answer of this API is one; a token is sent nowhere else
@@ -151,8 +154,6 @@ export class GcsClient {
       const response = await this.#http.request(options);
       // a stream of Node's, whatever the type says; `data` is no stream when there is no content
       answer = { status: response.status, headers: response.headers, body: response.body as unknown as Readable };
-      // an abort makes the client emit an error on it, also when nobody reads it any more
-      answer.body.on('error', () => undefined);
     } catch (error) {
       throw transportError(error, call, signal);
     }
@@ -181,6 +182,10 @@ export class GcsClient {
     return Object.fromEntries(await this.authWork(call, signal, this.auth.getRequestHeaders(this.endpoint)));
   }
 
+  #stalled(): StorageError {
+    return new StorageError('STALLED', `the answer was not complete within ${this.#idleMs} ms`);
+  }
+
   #url(path: string, query: Readonly<Record<string, string | undefined>>): URL {
     const url = new URL(this.endpoint + path);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
@@ -194,8 +199,7 @@ function lengthOf(method: string, body: readonly Uint8Array[]): Record<string, s
   return { 'content-length': String(body.reduce((bytes, { byteLength }) => bytes + byteLength, 0)) };
 }
 
+/** A stream: of a buffer the client makes one itself, and an abort before the first byte is an error that nobody listens to. */
 function bodyStream(pieces: readonly Uint8Array[]): Readable {
-  const stream = Readable.from(pieces.filter(({ byteLength }) => byteLength > 0));
-  // an abort before the first byte makes the client destroy it with an error that nobody else listens to
-  return stream.on('error', () => undefined);
+  return Readable.from(pieces.filter(({ byteLength }) => byteLength > 0));
 }

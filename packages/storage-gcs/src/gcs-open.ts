@@ -2,7 +2,7 @@ import { type OpenedObject, type OpenOptions, rangeHeader, resolveRange, Storage
 import { exactBody } from '@paradoxon/storage/plugin';
 import { Attempts } from './attempts.ts';
 import type { GcsAnswer, GcsClient } from './gcs-client.ts';
-import { abortError, type GcsCall, gcsError, transportError } from './gcs-errors.ts';
+import { type GcsCall, gcsError, transportError } from './gcs-errors.ts';
 import { infoOf, type ObjectResource } from './object-resource.ts';
 
 /** Times that an object may be overwritten between the look at it and the reading of it. */
@@ -60,35 +60,27 @@ async function openVersion(target: OpenTarget, resource: ObjectResource, options
 }
 
 async function ask(
-  { client, call, name, idleMs }: OpenTarget,
+  { client, call, name }: OpenTarget,
   { generation, contentEncoding }: ObjectResource,
   range: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<GcsAnswer> {
   const attempts = new Attempts(signal);
   for (;;) {
-    // until the answer begins; behind that, the body is watched
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), idleMs);
     try {
       return await client.send(call, {
         method: 'GET',
         url: client.objectUrl(name, { alt: 'media', generation }),
         headers: {
           // without it, what is stored compressed would be decompressed on the way: other bytes, and no ranges
-          'accept-encoding': contentEncoding === undefined ? 'identity' : contentEncoding,
+          'accept-encoding': contentEncoding ?? 'identity',
           ...(range === undefined ? {} : { range }),
         },
         pool: 'downloads',
-        signal: signal ? AbortSignal.any([signal, late.signal]) : late.signal,
+        signal,
       });
     } catch (error) {
-      if (signal?.aborted) throw abortError(call, signal);
-      await attempts.again(
-        late.signal.aborted ? gcsError('STALLED', `has sent nothing for ${idleMs} ms`, call) : error,
-      );
-    } finally {
-      clearTimeout(timer);
+      await attempts.again(error);
     }
   }
 }

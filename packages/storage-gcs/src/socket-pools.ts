@@ -1,4 +1,4 @@
-import { Agent, type AgentOptions } from 'node:http';
+import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { StorageError } from '@paradoxon/storage';
 
@@ -13,14 +13,14 @@ export class SocketPools {
 
   /**
    * @param tls whether the endpoint is https
-   * @param idleMs of silence, either way, that end a connection which is in use
+   * @param idleMs of silence, either way, that end a connection before its answer begins. Behind that the client itself
+   *   switches the watch off: a viewer who pauses makes a connection silent that is well
    */
   constructor(tls: boolean, idleMs: number) {
     this.#agents = {
-      calls: watchedAgent(tls, { timeout: idleMs }),
-      uploads: watchedAgent(tls, { timeout: idleMs }),
-      // a viewer who pauses makes a connection silent that is well: whoever opens a body watches it
-      downloads: watchedAgent(tls, {}),
+      calls: watchedAgent(tls, idleMs),
+      uploads: watchedAgent(tls, idleMs),
+      downloads: watchedAgent(tls, idleMs),
     };
   }
 
@@ -35,8 +35,9 @@ export class SocketPools {
 }
 
 /** `timeout` of Node's agents only tells: here it ends the connection, and so does a connection that never comes about. */
-function watchedAgent(tls: boolean, options: AgentOptions): Agent {
-  const agent = tls ? new TlsAgent({ keepAlive: true, ...options }) : new Agent({ keepAlive: true, ...options });
+function watchedAgent(tls: boolean, idleMs: number): Agent {
+  const options = { keepAlive: true, timeout: idleMs };
+  const agent = tls ? new TlsAgent(options) : new Agent(options);
   const connect = agent.createConnection.bind(agent);
   agent.createConnection = (target, callback) => {
     const socket = connect(target, callback);
@@ -47,7 +48,7 @@ function watchedAgent(tls: boolean, options: AgentOptions): Agent {
     const arrived = (): void => clearTimeout(late);
     socket.once(tls ? 'secureConnect' : 'connect', arrived).once('close', arrived);
     socket.on('timeout', () => {
-      socket.destroy(new StorageError('STALLED', `nothing was sent or received for ${options.timeout} ms`));
+      socket.destroy(new StorageError('STALLED', `nothing was sent or received for ${idleMs} ms`));
     });
     return socket;
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { GcsStorage, type GcsStorageOptions } from '../src/index.ts';
+import { GcsStorage } from '../src/index.ts';
 
 const refused = (options: object): Error => {
   try {

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { startFaultProxy } from '@paradoxon/storage-testing';
-import { bodyOf, failure, keysOf, MiB, noise, read, startServer, storeOf } from './gcs-place.ts';
+import { bodyOf, failure, keysOf, MiB, read, startServer, storeOf } from './gcs-place.ts';
 
 const MEDIA = { method: 'GET', path: /alt=media/ };
 
@@ -67,7 +67,7 @@ describe('open', () => {
   it('errors instead of ending short when the connection breaks', async () => {
     const server = await startServer();
     const store = await storeOf(server);
-    await store.put('a', bodyOf(noise(MiB)));
+    server.put('films', 'a', Buffer.alloc(MiB, 'bytes'));
     server.fail(MEDIA, ['cut']);
 
     const { body } = await store.open('a');
@@ -75,11 +75,10 @@ describe('open', () => {
     expect(await failure(buffer(body))).toMatchObject({ code: 'NETWORK', operation: 'open', key: 'a' });
   });
 
-  it('gives up on an answer that does not begin, and on one that stops', async () => {
+  it('gives up on an answer that does not begin, and on bodies that stop', async () => {
     const server = await startServer();
     const proxy = await startFaultProxy({ host: '127.0.0.1', port: server.port });
-    const direct = await storeOf(server);
-    await direct.put('a', bodyOf(noise(4 * MiB)));
+    server.put('films', 'a', Buffer.alloc(4 * MiB, 'bytes'));
     const store = await storeOf(server, { endpoint: proxy.url(''), idleTimeoutMs: 200 });
     server.fail(MEDIA, ['stall']);
 
@@ -88,6 +87,9 @@ describe('open', () => {
     proxy.inject({ stallAfterBytes: 100_000 }, 1);
     const { body } = await store.open('a');
     expect(await failure(buffer(body))).toMatchObject({ code: 'STALLED', operation: 'open' });
+    proxy.cutAll();
+    proxy.inject({ stallAfterBytes: 100 }, 1);
+    expect(await failure(store.head('a'))).toMatchObject({ code: 'STALLED', operation: 'head' });
 
     await proxy.close();
   });
@@ -95,8 +97,8 @@ describe('open', () => {
   it('waits for a reader who pauses longer than the store may be silent', async () => {
     const server = await startServer();
     const store = await storeOf(server, { idleTimeoutMs: 100 });
-    const bytes = noise(4 * MiB);
-    await store.put('a', bodyOf(bytes));
+    const bytes = Buffer.alloc(16 * MiB, 'more than any socket holds');
+    server.put('films', 'a', bytes);
 
     const { body } = await store.open('a');
     await once(body, 'readable');
@@ -109,7 +111,7 @@ describe('open', () => {
     const server = await startServer();
     const proxy = await startFaultProxy({ host: '127.0.0.1', port: server.port });
     const store = await storeOf(server, { endpoint: proxy.url('') });
-    await store.put('a', bodyOf(noise(8 * MiB)));
+    server.put('films', 'a', Buffer.alloc(4 * MiB, 'bytes'));
     proxy.inject({ bytesPerSecond: MiB });
     const controller = new AbortController();
 
@@ -138,6 +140,7 @@ describe('open', () => {
     signal.addEventListener = (...given: Parameters<typeof add>) => void ((listeners += 1), add(...given));
     signal.removeEventListener = (...given: Parameters<typeof remove>) => void ((listeners -= 1), remove(...given));
 
+    server.fail('GET', ['cut']);
     for (let time = 0; time < 20; time += 1) {
       await store.head('a', { signal });
       const { body } = await store.open('a', { signal });
@@ -209,6 +212,7 @@ describe('calls', () => {
     const store = await storeOf(server, { prefix: 'archive/2026/' });
     server.put('films', 'a', Buffer.from('not ours'));
     server.put('films', 'archive/2026b', Buffer.from('not ours'));
+    server.put('films', 'somewhere/else/entirely', Buffer.from('not ours'));
 
     const stored = await store.put('a', bodyOf('ours'));
     await store.put('b', bodyOf('ours'));
@@ -219,7 +223,12 @@ describe('calls', () => {
     expect(await keysOf(store)).toEqual(['a']);
     expect(store.locate('a')).toBe('gs://films/archive/2026/a');
     expect(await (await fetch((await store.resolveUrl('a')).url)).text()).toBe('ours');
-    expect(server.objects('films').map(({ name }) => name)).toEqual(['a', 'archive/2026b', 'archive/2026/a']);
+    expect(server.objects('films').map(({ name }) => name)).toEqual([
+      'a',
+      'archive/2026b',
+      'somewhere/else/entirely',
+      'archive/2026/a',
+    ]);
     expect(await failure(store.head(`${'k'.repeat(250)}/`.repeat(4).concat('k'.repeat(15))))).toMatchObject({
       code: 'INVALID_KEY',
     });
@@ -243,7 +252,7 @@ describe('calls', () => {
     const server = await startServer();
     const proxy = await startFaultProxy({ host: '127.0.0.1', port: server.port });
     const store = await storeOf(server, { endpoint: proxy.url('') });
-    await store.put('a', bodyOf(noise(8 * MiB)));
+    server.put('films', 'a', Buffer.alloc(4 * MiB, 'bytes'));
     proxy.inject({ bytesPerSecond: MiB });
     const { body } = await store.open('a');
     const cut = failure(buffer(body));
