@@ -47,11 +47,16 @@ export async function commit<T>(
     } catch (error) {
       if (!StorageError.is(error)) throw error;
       perhaps ||= error.committed === 'unknown';
-      const passes = PASSING.includes(error.code) && error.retry === 'safe' && !(call.createOnly && perhaps);
+      const passes = isPassing(error) && !(call.createOnly && perhaps);
       if (!passes || attempt === ATTEMPTS) throw perhaps ? changed(error, { committed: 'unknown' }) : error;
       await untilAborted(sleep(attempt * DELAY_MS), signal, perhaps ? perhapsCommitted : abortedError);
     }
   }
+}
+
+/** What Azure has refused for a reason (400, 409) stays refused. */
+function isPassing({ code, retry, httpStatus = 500 }: StorageError): boolean {
+  return PASSING.includes(code) && retry === 'safe' && httpStatus >= 500;
 }
 
 function perhapsCommitted(signal: AbortSignal): StorageError {

@@ -269,6 +269,7 @@ describe('a put whose', () => {
     const put = store.put('a', bodyOf(blocks(2)));
 
     await expect(put).rejects.toMatchObject({ code: 'UNAVAILABLE', retry: 'safe', committed: 'no', httpStatus: 400 });
+    expect(count(proxy, 'blocklist')).toBe(1);
     expect(await everythingIn(container)).toEqual([]);
   });
 
@@ -465,6 +466,17 @@ it('closes its connections, and shares none with another store', async () => {
   expect(kept.toString()).toBe('other');
   expect(await keysOf(other)).toEqual(['b']);
   expect(await everythingIn(container)).toEqual(['a']);
+});
+
+it('lets go of connections that nobody needs, and makes new ones', async () => {
+  const { proxy, store } = await azurite.proxied({ idleTimeoutMs: 100 });
+  await store.put('a', text('bytes'));
+  await store.head('a');
+
+  await sleep(1000);
+
+  expect(await proxy.openConnections()).toBe(0);
+  expect((await read(store, 'a')).toString()).toBe('bytes');
 });
 
 it('takes as long as it takes, as long as bytes move', async () => {
