@@ -42,6 +42,20 @@ describe('a list', () => {
     expect(aws.requests[0]?.url).toContain('encoding-type=url');
   }, 60_000);
 
+  it('has its keys decoded as AWS encodes them, which is as forms are', async () => {
+    const store = await server.store({ endpoint: aws.endpoint });
+    const contents = '<Contents><Key>a+b%2Bc%2520%C3%A9</Key><Size>3</Size><ETag>plain</ETag></Contents>';
+    aws.answer(/list-type/, {
+      status: 200,
+      body: `<ListBucketResult><EncodingType>url</EncodingType>${contents}</ListBucketResult>`,
+    });
+
+    for await (const info of store.list('')) {
+      expect(info).toEqual({ key: 'a b+c%20é', size: 3, etag: '"plain"', metadata: {}, checksums: {} });
+    }
+    expect.assertions(1);
+  });
+
   it('that may not be made says which permission is missing', async () => {
     const store = await server.store({ endpoint: aws.endpoint });
     aws.answer(/list-type/, errorOf(403, 'AccessDenied'));

@@ -42,6 +42,19 @@ describe('a range', () => {
     await expect(store.open('film', { range: { start: 1, end: 3 } })).rejects.toMatchObject({ code: 'RANGE_IGNORED' });
   });
 
+  it('that is ignored has its connection closed: nobody reads what comes', async () => {
+    let closed = false;
+    const store = await storeOn((_request, response) => {
+      response.once('close', () => (closed = true));
+      response.writeHead(200, HEAD).write('0');
+    });
+
+    await expect(store.open('film', { range: { start: 1 } })).rejects.toMatchObject({ code: 'RANGE_IGNORED' });
+
+    for (const end = Date.now() + 2000; Date.now() < end && !closed;) await sleep(10);
+    expect(closed).toBe(true);
+  });
+
   it('that ends before it starts is refused without asking', async () => {
     const store = await storeOn((_request, response) => response.writeHead(200, HEAD).end('0123456789'));
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { S3Storage, S3StorageOptions } from '../src/index.ts';
 import { type AwsLikeServer, awsLikeServer, base64Of, type SeenRequest } from './aws-like-server.ts';
@@ -232,5 +233,36 @@ describe('what goes with an object', () => {
 
     expect(only(asked(/version/, 'DELETE')).headers['if-match']).toBeUndefined();
     await expect(store.put('a', bodyOf('b'), { ifAbsent: true })).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+  });
+});
+
+describe('a suffix that the server refuses, being longer than the object', () => {
+  it('is asked for as a range of that very version', async () => {
+    const store = await storeOf();
+    const { etag } = await store.put('short', bodyOf('bytes'));
+
+    const { body, range } = await store.open('short', { range: { suffix: 100 } });
+    body.destroy();
+
+    expect(range).toEqual({ start: 0, end: 4 });
+    expect(asked(/short/, 'GET').map(({ headers }) => [headers.range, headers['if-match']])).toEqual([
+      ['bytes=-100', undefined],
+      ['bytes=0-4', etag],
+    ]);
+  });
+});
+
+describe('a put that is refused before anything is read', () => {
+  it('closes its source', async () => {
+    const store = await storeOf({ conditionalWrites: false });
+    const sources = [Readable.from(['bytes']), Readable.from(['bytes'])] as const;
+
+    await expect(store.put('new', { chunks: sources[0] }, { ifAbsent: true })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    });
+    await expect(store.put('../new', { chunks: sources[1] })).rejects.toMatchObject({ code: 'INVALID_KEY' });
+
+    expect(sources.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+    expect(aws.requests).toEqual([]);
   });
 });
