@@ -93,6 +93,28 @@ describe('a body', () => {
     expect((await buffer(paused.body)).byteLength).toBe(rest.length);
   });
 
+  it('and a write may rest longer than a server keeps idle connections, also on a connection that is used again', async () => {
+    const bytes = '0'.repeat(4 * MiB);
+    const store = await storeOn((request, response) => {
+      // Node's client takes "timeout=2" of a Keep-Alive header for the time-out of the connection
+      response.setHeader('keep-alive', 'timeout=2');
+      response.setHeader('etag', '"1"');
+      if (request.method === 'GET') return response.end(bytes);
+      request.resume().on('end', () => {
+        if (request.method === 'HEAD') response.setHeader('content-length', '5');
+        setTimeout(() => response.end(), request.url?.includes('slow') ? 2500 : 0);
+      });
+      return undefined;
+    });
+    await store.put('first', bodyOf('bytes'));
+    await read(store, 'first');
+
+    const paused = await store.open('second');
+    await store.put('slow', bodyOf('bytes'));
+
+    expect((await buffer(paused.body)).byteLength).toBe(bytes.length);
+  }, 15_000);
+
   it('that is destroyed closes its connection', async () => {
     const proxy = await startFaultProxy({ host: '127.0.0.1', port: server.emulator.port });
     const store = await server.store({ endpoint: proxy.url('') });
