@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startFaultProxy, startSourceServer } from '@paradoxon/storage-testing';
+import { startFaultProxy, startGcsServer, startSourceServer } from '@paradoxon/storage-testing';
 import { startClouds } from '../examples/clouds.ts';
 
 const MiB = 1024 ** 2;
@@ -20,6 +20,8 @@ const clouds = await startClouds(join(folder, 'clouds'));
 const azure = new URL(clouds.environment.AZURE_STORAGE_ACCOUNT_URL ?? '');
 const slow = await startFaultProxy({ host: azure.hostname, port: Number(azure.port) });
 slow.inject({ upBytesPerSecond: megabytesPerSecond * 1e6 });
+// the emulator of firebase-tools takes no upload in parts
+const gcs = await startGcsServer({ buckets: { films: {} }, anonymous: true });
 const source = await startSourceServer({ folder });
 try {
   const film = await makeFilm();
@@ -31,6 +33,7 @@ try {
   );
 } finally {
   await source.close();
+  await gcs.close();
   await slow.close();
   await clouds.stop();
   await rm(folder, { recursive: true });
@@ -61,6 +64,7 @@ async function measured(film: string): Promise<{ exitCode: number | null; second
       ...process.env,
       ...clouds.environment,
       AZURE_STORAGE_ACCOUNT_URL: `http://127.0.0.1:${slow.port}${azure.pathname}`,
+      STORAGE_EMULATOR_HOST: gcs.endpoint,
       SOURCE_PRIVATE_ADDRESSES: '127.0.0.1',
       ARCHIVE_CONCURRENCY: String(SCENES),
       DATA_DIR: join(folder, 'data'),

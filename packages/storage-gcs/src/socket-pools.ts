@@ -1,8 +1,6 @@
-import { Agent } from 'node:http';
-import { Agent as TlsAgent } from 'node:https';
+import type { Agent } from 'node:http';
 import { StorageError } from '@paradoxon/storage';
-
-const CONNECT_TIMEOUT_MS = 10_000;
+import { watchedAgent } from '@paradoxon/storage/plugin';
 
 /** What a request is for: none of them waits for a connection of another kind. */
 export type PoolName = 'calls' | 'uploads' | 'downloads';
@@ -17,11 +15,14 @@ export class SocketPools {
    *   switches the watch off: a viewer who pauses makes a connection silent that is well
    */
   constructor(tls: boolean, idleMs: number) {
-    this.#agents = {
-      calls: watchedAgent(tls, idleMs),
-      uploads: watchedAgent(tls, idleMs),
-      downloads: watchedAgent(tls, idleMs),
-    };
+    const agent = (): Agent =>
+      watchedAgent({
+        tls,
+        idleMs,
+        stalled: (what) => new StorageError('STALLED', what),
+        notConnected: (what) => new StorageError('TIMEOUT', what),
+      });
+    this.#agents = { calls: agent(), uploads: agent(), downloads: agent() };
   }
 
   agent(pool: PoolName): Agent {
@@ -32,25 +33,4 @@ export class SocketPools {
   destroy(): void {
     for (const agent of Object.values(this.#agents)) agent.destroy();
   }
-}
-
-/** `timeout` of Node's agents only tells: here it ends the connection, and so does a connection that never comes about. */
-function watchedAgent(tls: boolean, idleMs: number): Agent {
-  const options = { keepAlive: true, timeout: idleMs };
-  const agent = tls ? new TlsAgent(options) : new Agent(options);
-  const connect = agent.createConnection.bind(agent);
-  agent.createConnection = (target, callback) => {
-    const socket = connect(target, callback);
-    if (!socket) return socket;
-    const late = setTimeout(() => {
-      socket.destroy(new StorageError('TIMEOUT', `no connection within ${CONNECT_TIMEOUT_MS} ms`));
-    }, CONNECT_TIMEOUT_MS);
-    const arrived = (): void => clearTimeout(late);
-    socket.once(tls ? 'secureConnect' : 'connect', arrived).once('close', arrived);
-    socket.on('timeout', () => {
-      socket.destroy(new StorageError('STALLED', `nothing was sent or received for ${idleMs} ms`));
-    });
-    return socket;
-  };
-  return agent;
 }

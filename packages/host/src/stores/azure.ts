@@ -21,7 +21,7 @@ export const azure = cloudStore({
       .string()
       .min(1)
       .optional()
-      .describe('What every name in the container begins with, such as `films/`.'),
+      .describe('Folder in the container that holds everything, such as `archive`.'),
     AZURE_ACCESS_TIER: z
       .enum(['Hot', 'Cool', 'Cold'])
       .optional()

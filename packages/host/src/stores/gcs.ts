@@ -18,7 +18,7 @@ export const gcs = cloudStore({
       .url({ protocol: /^https?$/, error: 'a URL like https://storage.example.com' })
       .optional()
       .describe('Another service that speaks the JSON API of Google Cloud Storage.'),
-    GCS_PREFIX: z.string().min(1).optional().describe('What every name in the bucket begins with, such as `films/`.'),
+    GCS_PREFIX: z.string().min(1).optional().describe('Folder in the bucket that holds everything, such as `archive`.'),
     GCS_STORAGE_CLASS: z
       .enum(['STANDARD', 'NEARLINE', 'COLDLINE', 'ARCHIVE'])
       .optional()

@@ -23,7 +23,11 @@ export const s3 = cloudStore({
       .stringbool({ error: 'true or false' })
       .optional()
       .describe('Bucket in the path instead of the host name; `true` with an endpoint, else `false`, if absent.'),
-    AWS_S3_PREFIX: z.string().min(1).optional().describe('What every key in the bucket begins with, such as `films/`.'),
+    AWS_S3_PREFIX: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Folder in the bucket that holds everything, such as `archive`.'),
     AWS_S3_STORAGE_CLASS: z
       .string()
       .min(1)

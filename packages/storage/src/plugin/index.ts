@@ -7,3 +7,4 @@ export { exactBody, type ExactBodyOptions } from './exact-body.ts';
 export { invalidOptions, type OptionIssue } from './invalid-options.ts';
 export type { Part } from './part-reader.ts';
 export { PartUploader, type PartUploaderOptions, type UploadProtocol } from './part-upload.ts';
+export { watchedAgent, type WatchedAgentOptions } from './watched-agent.ts';
