@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { get, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExportInfo } from '@paradoxon/export';
@@ -364,6 +366,33 @@ describe('operations', () => {
       },
     });
     expect(running.output()).not.toContain('"level":50');
+    await own.remove();
+  }, 30_000);
+
+  it('says of a cloud that accepts connections and never answers that it cannot be used', async () => {
+    const own = await temporaryFolder();
+    const silent = createServer((socket) => socket.on('error', () => socket.destroy())).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const running = await startService(own.path, {
+      STORAGES: 'local',
+      AWS_S3_BUCKET: 'films',
+      AWS_S3_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      AWS_ACCESS_KEY: 'key',
+      AWS_SECRET_KEY: 'secret',
+    });
+
+    const ready = await call('/health/ready', {}, running.url);
+    await running.end('SIGTERM');
+    silent.close();
+
+    expect([ready.status, ready.json]).toMatchObject([
+      503,
+      {
+        detail: 'Cannot be used: storage:s3.',
+        details: { details: { 'storage:local': { status: 'up' }, 'storage:s3': { status: 'down' } } },
+      },
+    ]);
+    expect(JSON.stringify(ready.json)).toContain('has not answered in 5 s');
     await own.remove();
   }, 30_000);
 

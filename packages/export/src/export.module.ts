@@ -6,6 +6,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import type { StoragePlugin } from '@paradoxon/storage';
 import { StorageModule, StorageRegistry } from '@paradoxon/storage/nest';
 import { SqlCatalogue } from './catalogue/sql-catalogue.ts';
 import type { Strategy } from './catalogue/film-record.ts';
@@ -47,6 +48,8 @@ const GiB = 1024 ** 3;
 /** Starts with the host, and ends in order: the work first, then the database. */
 class ExportLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #logger = new Logger('Export');
+  readonly #stop = new AbortController();
+  #sweeping: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly service: ExportService,
@@ -58,7 +61,8 @@ class ExportLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
 
   async onApplicationBootstrap(): Promise<void> {
     if (!this.resume) return;
-    await this.#sweep();
+    // no cloud that is silent keeps the service from starting
+    this.#sweeping = this.#sweep();
     const scenes = await this.service.resume();
     if (scenes > 0) this.#logger.log(`Going on with ${scenes} scenes that an earlier process left undone.`);
   }
@@ -66,21 +70,23 @@ class ExportLifecycle implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** What a process that was killed left in the stores. Uploads of the last day may belong to one that lives. */
   async #sweep(): Promise<void> {
     const olderThan = new Date(Date.now() - DAY_MS);
-    for (const store of this.registry.all()) {
-      if (!store.sweepIncomplete) continue;
-      try {
-        const { removed } = await store.sweepIncomplete(olderThan);
-        if (removed > 0) this.#logger.log(`Removed ${removed} abandoned uploads from storage "${store.id}".`);
-      } catch (error) {
-        this.#logger.error(
-          new Error(`Storage "${store.id}" could not be swept of abandoned uploads`, { cause: error }),
-        );
-      }
+    await Promise.all(this.registry.all().map((store) => this.#sweepStore(store, olderThan)));
+  }
+
+  async #sweepStore(store: StoragePlugin, olderThan: Date): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      const { removed = 0 } = (await store.sweepIncomplete?.(olderThan, { signal })) ?? {};
+      if (removed > 0) this.#logger.log(`Removed ${removed} abandoned uploads from storage "${store.id}".`);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#logger.error(new Error(`Storage "${store.id}" could not be swept of abandoned uploads`, { cause: error }));
     }
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.queue.stop(GRACE_MS);
+    this.#stop.abort();
+    await Promise.all([this.#sweeping, this.queue.stop(GRACE_MS)]);
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -9,6 +9,13 @@ import { HostModule, loadConfiguration } from '../src/index.ts';
 
 const local = pathToFileURL(join(import.meta.dirname, '../../storage-local/src/nest.ts')).href;
 
+/** Two stores of one plugin. */
+const TWO_DISKS = `import { LocalStorageModule } from '${local}';
+     export default { storages: [
+       LocalStorageModule.register({ id: 'disk-a', root: '/tmp/a' }),
+       LocalStorageModule.register({ id: 'disk-b', root: '/tmp/b' }),
+     ] };`;
+
 async function file(text: string): Promise<string> {
   const path = join(await mkdtemp(join(tmpdir(), 'paradoxon-config-')), 'paradoxon.config.mjs');
   await writeFile(path, text);
@@ -16,13 +23,7 @@ async function file(text: string): Promise<string> {
 }
 
 it('adds stores in code, which films are copied to unless STORAGES says otherwise', async () => {
-  const PARADOXON_CONFIG = await file(
-    `import { LocalStorageModule } from '${local}';
-     export default { storages: [
-       LocalStorageModule.register({ id: 'disk-a', root: '/tmp/a' }),
-       LocalStorageModule.register({ id: 'disk-b', root: '/tmp/b' }),
-     ] };`,
-  );
+  const PARADOXON_CONFIG = await file(TWO_DISKS);
 
   expect((await loadConfiguration({ PARADOXON_CONFIG })).storages).toEqual(['disk-a', 'disk-b']);
   expect((await loadConfiguration({ PARADOXON_CONFIG, STORAGES: 'disk-b' })).storages).toEqual(['disk-b']);
@@ -32,13 +33,7 @@ it('adds stores in code, which films are copied to unless STORAGES says otherwis
 });
 
 it('gives a host every store, the preferred first, and the local one always', async () => {
-  const PARADOXON_CONFIG = await file(
-    `import { LocalStorageModule } from '${local}';
-     export default { storages: [
-       LocalStorageModule.register({ id: 'disk-a', root: '/tmp/a' }),
-       LocalStorageModule.register({ id: 'disk-b', root: '/tmp/b' }),
-     ] };`,
-  );
+  const PARADOXON_CONFIG = await file(TWO_DISKS);
   const DATA_DIR = await mkdtemp(join(tmpdir(), 'paradoxon-data-'));
   const configuration = await loadConfiguration({ PARADOXON_CONFIG, DATA_DIR, STORAGES: 'disk-b' });
 

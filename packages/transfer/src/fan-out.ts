@@ -5,7 +5,7 @@ import type { TransferContent, Verdict } from './verdict.ts';
 import type { VideoType } from './video-type.ts';
 
 /** After its last byte a store still has its own buffers to send and the object to put together. */
-const COMMIT_FACTOR = 5;
+const COMMIT_FACTOR = 2;
 
 export interface FanOutOptions {
   readonly windowBytes: number;

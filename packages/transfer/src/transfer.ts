@@ -23,7 +23,10 @@ export interface TransferOptions {
   readonly lagMs?: number;
   /** A source that gives no byte for so long has failed. Default 60,000. */
   readonly sourceIdleMs?: number;
-  /** A target that takes no byte for so long has failed; it gets five times as long to finish after the last one. Default 60,000. */
+  /**
+   * A target that takes no byte for so long has failed; it gets twice as long to finish after the last one. Default 180,000:
+   * a store that sends parts of 8 MiB takes nothing until one is sent, and may be slow; whether bytes move it knows itself.
+   */
   readonly targetIdleMs?: number;
   /** Failures of the source in a row, without a byte of progress, that end the transfer. Default 5. */
   readonly maxAttempts?: number;
@@ -49,7 +52,7 @@ const DEFAULTS = {
   windowBytes: 16 * MiB,
   lagMs: 30_000,
   sourceIdleMs: 60_000,
-  targetIdleMs: 60_000,
+  targetIdleMs: 180_000,
   maxAttempts: 5,
 };
 

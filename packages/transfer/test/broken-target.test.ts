@@ -158,7 +158,7 @@ describe('one target among three', () => {
     const finishing = withMethods(inner, {
       put: async (key, body, options) => {
         const stored = await inner.put(key, body, options);
-        await sleep(200, undefined, options?.signal ? { signal: options.signal } : {});
+        await sleep(150, undefined, options?.signal ? { signal: options.signal } : {});
         return stored;
       },
     });

@@ -68,7 +68,9 @@ export class HealthController {
 
   async #checkStore(store: StoragePlugin): Promise<HealthIndicatorResult> {
     const indicator = this.#indicator.check(`storage:${store.id}`);
-    const { ok, steps } = await store.check('reach', { signal: AbortSignal.timeout(CHECK_MS) });
+    const [answer] = await Promise.allSettled([store.check('reach', { signal: AbortSignal.timeout(CHECK_MS) })]);
+    if (answer.status === 'rejected') return indicator.down(`It has not answered in ${CHECK_MS / 1000} s.`);
+    const { ok, steps } = answer.value;
     return ok ? indicator.up() : indicator.down({ failed: steps.filter((step) => !step.ok) });
   }
 }
