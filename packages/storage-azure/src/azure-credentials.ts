@@ -1,5 +1,6 @@
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import type { TokenCredential } from '@azure/identity';
+import { untilAborted } from '@paradoxon/storage/plugin';
 
 /** How a store gets in: where the account is, and with what. */
 export type AzureAccess =
@@ -20,6 +21,8 @@ export type AzureAccess =
       readonly isDefault: boolean;
     };
 
+/** No token in time. Its code is none of those that the SDK repeats a request for. */
+export const LATE_TOKEN = 'ERR_PARADOXON_LATE_TOKEN';
 const ACCOUNT_KEY = /^[A-Za-z0-9+/]{20,}={0,2}$/;
 const CONNECTION_STRING = /(?:^|;)\s*(?:AccountKey|SharedAccessSignature|UseDevelopmentStorage)=/i;
 const NAMELESS =
@@ -29,11 +32,13 @@ const NAMELESS =
  * Tells what kind of credential it is by its form.
  *
  * @param accountUrl without a slash at its end
+ * @param tokenMs longest wait for a token
  * @returns a sentence without its full stop when the two do not make an access; never with a secret in it
  */
 export function findAccess(
   accountUrl: string | undefined,
   credential: string | TokenCredential | undefined,
+  tokenMs: number,
 ): AzureAccess | string {
   const text = typeof credential === 'string' ? credential.trim() : undefined;
   if (text !== undefined && CONNECTION_STRING.test(text)) return fromConnectionString(accountUrl, text);
@@ -41,7 +46,10 @@ export function findAccess(
     return 'accountUrl must be the address of the account (https://NAME.blob.core.windows.net), and is missing';
   }
   const accountName = nameOf(accountUrl);
-  if (text === undefined) return fromToken(accountUrl, accountName, credential as TokenCredential | undefined);
+  if (text === undefined) return fromToken(accountUrl, accountName, credential as TokenCredential | undefined, tokenMs);
+  if (/^http:[^/]*\/\/[^/]*\.blob\./i.test(accountUrl)) {
+    return 'accountUrl must begin with https://, because over http everybody on the way could read SAS tokens, links and films';
+  }
   if (isSasToken(text)) return { kind: 'sas', accountUrl, accountName, sas: text.replace(/^\?/, '') };
   if (isAccountKey(text)) {
     if (accountName === '') return NAMELESS;
@@ -50,11 +58,16 @@ export function findAccess(
   return `credential must be an account key (base64), a SAS token (sv=…&sig=…) or a connection string (…;AccountKey=…), and is none of them (${text.length} characters)`;
 }
 
-function fromToken(accountUrl: string, accountName: string, given: TokenCredential | undefined): AzureAccess | string {
+function fromToken(
+  accountUrl: string,
+  accountName: string,
+  given: TokenCredential | undefined,
+  tokenMs: number,
+): AzureAccess | string {
   if (!accountUrl.startsWith('https:')) {
     return 'accountUrl must begin with https:// where neither a key nor a SAS token is given, because tokens are sent over TLS only';
   }
-  const token = unaborted(given ?? defaultCredential());
+  const token = unaborted(given ?? defaultCredential(), tokenMs);
   return { kind: 'token', accountUrl, accountName, token, isDefault: given === undefined };
 }
 
@@ -103,13 +116,16 @@ function defaultCredential(): TokenCredential {
 
 /**
  * The SDK lets all calls that wait for a token wait for one request, made with the signal of the first: when that call is
- * aborted, the others would be, too. So nobody's signal ends the request; each call ends its own waiting.
+ * aborted, the others would be, too. So nobody's signal ends the request; each call ends its own waiting. An identity that
+ * never answers (`az` that waits for its user, for one) would hold them all for ever: its time is limited here.
  */
-function unaborted(credential: TokenCredential): TokenCredential {
+function unaborted(credential: TokenCredential, tokenMs: number): TokenCredential {
   return {
     getToken: (scopes, options) => {
       const { abortSignal: _, ...rest } = options ?? {};
-      return credential.getToken(scopes, rest);
+      return untilAborted(credential.getToken(scopes, rest), AbortSignal.timeout(tokenMs), () =>
+        Object.assign(new Error(`no token within ${tokenMs} ms`), { code: LATE_TOKEN }),
+      );
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   type StorageErrorDetails,
 } from '@paradoxon/storage';
 import { permissionAdvice } from './azure-permissions.ts';
+import { LATE_TOKEN } from './azure-credentials.ts';
 import { IDLE } from './socket-pool.ts';
 
 /** One call on a container. */
@@ -146,13 +147,22 @@ const CONNECTIONS: Readonly<Record<string, Meaning>> = {
   EHOSTUNREACH: ['NETWORK', 'cannot be reached'],
   ENETUNREACH: ['NETWORK', 'cannot be reached'],
   ETIMEDOUT: ['TIMEOUT', 'takes no connections: nothing answers in 10 s'],
+  [LATE_TOKEN]: ['TIMEOUT', 'gets no token: the identity has not answered within idleTimeoutMs'],
   [IDLE]: ['STALLED', 'has been silent for longer than idleTimeoutMs'],
 };
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)/;
 const NOT_TRUSTED =
   'shows a certificate that is not trusted. If a proxy signs it, give its authority to Node (NODE_EXTRA_CA_CERTS)';
 /** Nothing was sent: the write did not happen. */
-const NEVER_SENT = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT']);
+const NEVER_SENT = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  LATE_TOKEN,
+]);
 const NO_TOKEN =
   'gets no token from Azure. DefaultAzureCredential looks at AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, at workload identity, managed identity and az login; or set the option credential';
 const IDENTITY_ERRORS = new Set([
@@ -183,7 +193,7 @@ export function toStorageError(error: unknown, call: AzureCall): StorageError {
     {
       ...details,
       committed,
-      cause: error,
+      cause: causeOf(error),
       ...(retry === undefined ? {} : { retry }),
       ...(failure.status === undefined ? {} : { httpStatus: failure.status }),
       ...(failure.requestId === undefined ? {} : { requestId: failure.requestId }),
@@ -192,6 +202,17 @@ export function toStorageError(error: unknown, call: AzureCall): StorageError {
         : { retry: 'after' as const, retryAfterMs: failure.retryAfterMs }),
     },
   );
+}
+
+/**
+ * What is kept of an error of the SDK: that one holds its request, with the bytes of a whole part and the credentials, for as
+ * long as anybody keeps the verdict.
+ */
+export function causeOf(error: unknown): unknown {
+  if (!(error instanceof Error) || !('request' in error)) return error;
+  const { name, message, stack = '' } = error;
+  const { code, statusCode } = error as { readonly code?: unknown; readonly statusCode?: unknown };
+  return Object.assign(new Error(message), { name, stack, code, statusCode });
 }
 
 /** The same error, with other details. */

@@ -82,7 +82,7 @@ export function parseAzureOptions(id: string, options: AzureStorageOptions): Azu
     throw invalidOptions(id, parsed.error.issues, options, (name) => name === 'credential');
   }
   const { accountUrl, credential, prefix = '', accessTier, ...rest } = parsed.data;
-  const access = findAccess(accountUrl?.replace(/\/+$/, ''), credential);
+  const access = findAccess(accountUrl?.replace(/\/+$/, ''), credential, rest.idleTimeoutMs);
   if (typeof access === 'string') {
     throw new StorageError('INVALID_CONFIG', `Storage "${id}" cannot start: ${access}.`, {
       scope: 'local',

@@ -146,6 +146,7 @@ export class AzureStorage implements StoragePlugin {
     return checkAzure(this, this.#settings, this.#clients, this.#call('check'), level, options.signal);
   }
 
+  /** Blobs whose names are no keys are left out: the folder markers of other programs, for example. */
   async *list(prefix: string, options: CallOptions = {}): AsyncGenerator<ObjectInfo> {
     const call = this.#call('list');
     const { signal } = options;
@@ -158,10 +159,8 @@ export class AzureStorage implements StoragePlugin {
       const next = await request(call, signal, () => blobs.next());
       if (next.done) return;
       const { name, metadata, properties } = next.value;
-      yield infoOf(name.slice(this.#settings.prefix.length), properties.contentLength ?? 0, {
-        ...properties,
-        metadata,
-      });
+      const key = name.slice(this.#settings.prefix.length);
+      if (isKey(key)) yield infoOf(key, properties.contentLength ?? 0, { ...properties, metadata });
     }
   }
 
@@ -222,6 +221,16 @@ export class AzureStorage implements StoragePlugin {
   #call(operation: string): AzureCall {
     const { access, container } = this.#settings;
     return { storage: this.id, accountUrl: access.accountUrl, container, operation };
+  }
+}
+
+function isKey(name: string): boolean {
+  try {
+    assertObjectKey(name);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'INVALID_KEY')) return false;
+    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@paradoxon/storage';
 import { exactBody } from '@paradoxon/storage/plugin';
 import { Readable } from 'node:stream';
-import { type AzureCall, changed } from './azure-errors.ts';
+import { type AzureCall, causeOf, changed } from './azure-errors.ts';
 import { request } from './azure-request.ts';
 import { type BlobProperties, infoOf } from './blob-info.ts';
 
@@ -115,6 +115,6 @@ function brokenOff(error: unknown, { storage, operation, key }: AzureCall & { re
     storage,
     operation,
     key,
-    cause: error,
+    cause: causeOf(error),
   });
 }

@@ -7,7 +7,7 @@ import { type AzureCall, changed, toStorageError } from './azure-errors.ts';
 import type { AccessTier } from './azure-options.ts';
 import { commit, request } from './azure-request.ts';
 import { infoOf } from './blob-info.ts';
-import { blockNames, MAX_BLOCKS } from './block-id.ts';
+import { type BlockNames, blockNames, MAX_BLOCKS } from './block-id.ts';
 import { toAzureMetadata } from './metadata-names.ts';
 import { discardUncommitted } from './uncommitted-blobs.ts';
 
@@ -28,7 +28,7 @@ interface Upload {
 }
 
 /** One put: Put Blob for what fits into one part, else Put Block for each part and Put Block List. */
-export class BlockUpload implements UploadProtocol<(number: number) => string, string, ObjectInfo> {
+export class BlockUpload implements UploadProtocol<BlockNames, string, ObjectInfo> {
   readonly #upload: Upload;
   /** Of the whole body, when its giver computes none. */
   readonly #md5 = createHash('md5');
@@ -54,13 +54,13 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
     return this.#compared(said, bytes.byteLength, md5);
   }
 
-  async begin(signal: AbortSignal): Promise<(number: number) => string> {
+  async begin(signal: AbortSignal): Promise<BlockNames> {
     if (this.#upload.options.ifAbsent && (await this.#find(signal))) throw this.#exists();
     return blockNames(new Date());
   }
 
   /** Parts come here in their order, so that they can be hashed on their way. Azure compares the MD5 of each. */
-  async part(nameOf: (number: number) => string, part: Part, signal: AbortSignal): Promise<string> {
+  async part({ nameOf }: BlockNames, part: Part, signal: AbortSignal): Promise<string> {
     const { body, clients, call, blobName, maxObjectBytes } = this.#upload;
     if (part.number > MAX_BLOCKS) throw tooLarge(maxObjectBytes);
     if (!body.checksums) this.#md5.update(part.bytes);
@@ -85,9 +85,9 @@ export class BlockUpload implements UploadProtocol<(number: number) => string, s
   }
 
   /** Blocks that belong to no blob yet. Those of an overwrite vanish with the next write of the key, or after a week. */
-  async cancel(): Promise<void> {
+  async cancel({ isOurs }: BlockNames): Promise<void> {
     const { clients, call, blobName } = this.#upload;
-    const discard = (): Promise<boolean> => request(call, undefined, () => discardUncommitted(clients.blob(blobName)));
+    const discard = (): Promise<boolean> => discardUncommitted(clients.blob(blobName), call, isOurs);
     await discard();
     if (this.#underWay === 0) return;
     // what Azure has received whole it also stores, although the request was aborted

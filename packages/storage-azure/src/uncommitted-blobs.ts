@@ -11,22 +11,34 @@ const BEFORE_ALL_BLOBS = new Date('2000-01-01T00:00:00Z');
 const NOT_THERE = new Set([404, 412]);
 
 /**
- * Deletes blocks that belong to no blob yet, and never a blob: the condition holds only where there is none, also when
- * another upload of the same key is committed at this very moment.
+ * Deletes the blocks under one name that belong to no blob yet, and never a blob: the condition holds only where there is
+ * none, also when another upload of the same key is committed at this very moment.
  *
- * Azure has no other way to give up an upload than to wait for a week. Blocks that wait beside a blob (an overwrite that
- * failed) cannot be deleted without it; the next write of the key removes them.
+ * Azure has no other way to give up an upload than to wait for a week, and takes all blocks of the name or none: those of
+ * another writer, who is still sending, would go, too. So it is asked before whose they are. Blocks that wait beside a blob
+ * (an overwrite that failed) cannot be deleted without it; the next write of the key removes them.
  *
- * @returns whether there were any
+ * @param mayGo whether a block of this name may be deleted
+ * @returns whether there were any, and they are gone
  */
-export async function discardUncommitted(blob: BlockBlobClient): Promise<boolean> {
-  try {
-    await blob.delete({ conditions: { ifUnmodifiedSince: BEFORE_ALL_BLOBS } });
-    return true;
-  } catch (error) {
-    if (NOT_THERE.has((error as { statusCode?: number }).statusCode ?? 0)) return false;
-    throw error;
-  }
+export async function discardUncommitted(
+  blob: BlockBlobClient,
+  call: AzureCall,
+  mayGo: (blockName: string) => boolean,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return request(call, signal, async (options) => {
+    try {
+      const { uncommittedBlocks = [] } = await blob.getBlockList('uncommitted', options);
+      if (uncommittedBlocks.length === 0 || !uncommittedBlocks.every(({ name }) => mayGo(name))) return false;
+      await blob.delete({ ...options, conditions: { ifUnmodifiedSince: BEFORE_ALL_BLOBS } });
+      return true;
+    } catch (error) {
+      // finished, or given up, since it was looked for
+      if (NOT_THERE.has((error as { statusCode?: number }).statusCode ?? 0)) return false;
+      throw error;
+    }
+  });
 }
 
 /** Discards the blocks of uploads of ours that began before `olderThan`; those of other programs are let alone. */
@@ -49,26 +61,7 @@ export async function sweepUncommitted(
     assertNotAborted(signal);
     // only these have no bytes, beside empty objects: the list does not say which is which
     if (next.value.properties.contentLength) continue;
-    const blob = clients.blob(next.value.name);
-    if (!(await isAbandoned(blob, call, olderThan, signal))) continue;
-    if (await request(call, signal, () => discardUncommitted(blob))) removed += 1;
+    const isOld = (block: string): boolean => (uploadBegun(block) ?? olderThan) < olderThan;
+    if (await discardUncommitted(clients.blob(next.value.name), call, isOld, signal)) removed += 1;
   }
-}
-
-async function isAbandoned(
-  blob: BlockBlobClient,
-  call: AzureCall,
-  olderThan: Date,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  const blocks = await request(call, signal, async (options) => {
-    try {
-      return (await blob.getBlockList('uncommitted', options)).uncommittedBlocks ?? [];
-    } catch (error) {
-      // finished, or given up, since the list was made
-      if ((error as { statusCode?: number }).statusCode === 404) return [];
-      throw error;
-    }
-  });
-  return blocks.length > 0 && blocks.every(({ name }) => (uploadBegun(name) ?? olderThan) < olderThan);
 }

@@ -148,7 +148,8 @@ const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'E
 
 /** Whether the store may have done what it was asked, although the answer is an error or none. */
 export function mayBeDone({ code, httpStatus, cause }: StorageError): boolean {
-  if (httpStatus !== undefined) return httpStatus >= 500 || httpStatus === 408;
+  // a success whose answer cannot be read is one all the same
+  if (httpStatus !== undefined) return httpStatus < 300 || httpStatus >= 500 || httpStatus === 408;
   if (code === 'ABORTED' || code === 'STALLED' || code === 'TIMEOUT') return true;
   return code === 'NETWORK' && !(cause instanceof ConnectionError && NEVER_SENT.includes(cause.code ?? ''));
 }
@@ -177,8 +178,12 @@ export function withCommitted(error: StorageError, committed: 'unknown' | 'yes')
   const { code, message, scope, retry, retryAfterMs, storage, operation, key, httpStatus, requestId, cause } = error;
   const details = { scope, retry, retryAfterMs, storage, operation, key, httpStatus, requestId, cause, committed };
   const given = Object.fromEntries(Object.entries(details).filter(([, value]) => value !== undefined));
-  const said = committed === 'yes' ? 'The object is stored all the same.' : 'The object may be stored all the same.';
-  return new StorageError(code, `${message} ${said}`, given);
+  const done = operation === 'delete' ? 'deleted' : 'stored';
+  return new StorageError(
+    code,
+    `${message} The object ${committed === 'yes' ? 'is' : 'may be'} ${done} all the same.`,
+    given,
+  );
 }
 
 function reading(body: string): { reason: string; message: string } {

@@ -21,7 +21,7 @@ import type { Storage } from '@google-cloud/storage';
 import { assertNotAborted, BodyReader, PartUploader } from '@paradoxon/storage/plugin';
 import { GcsClient } from './gcs-client.ts';
 import { checkBucket } from './gcs-check.ts';
-import { abortError, type GcsCall, gcsError, withCommitted } from './gcs-errors.ts';
+import { abortError, type GcsCall, gcsError, mayBeDone, withCommitted } from './gcs-errors.ts';
 import { MAX_TTL_SECONDS, signedUrl } from './gcs-links.ts';
 import { listedObjects } from './gcs-listing.ts';
 import { openObject } from './gcs-open.ts';
@@ -111,7 +111,12 @@ export class GcsStorage implements StoragePlugin {
     try {
       await this.#client.remove(call, url, ifMatch !== undefined, signal);
     } catch (error) {
-      if (!StorageError.is(error) || error.code !== 'NOT_FOUND') throw error;
+      if (!StorageError.is(error)) throw error;
+      const absent =
+        error.code === 'NOT_FOUND' ||
+        // a condition on what is not there: also what a repetition meets when the first attempt was carried out
+        (error.code === 'PRECONDITION_FAILED' && !(await this.#find(call, name, signal)));
+      if (!absent) throw mayBeDone(error) ? withCommitted(error, 'unknown') : error;
     }
   }
 
@@ -150,7 +155,7 @@ export class GcsStorage implements StoragePlugin {
     return this.#client.ask(call, { method: 'GET', url, signal }, objectResource);
   }
 
-  async #find(call: GcsCall, name: string, signal: AbortSignal): Promise<ObjectResource | undefined> {
+  async #find(call: GcsCall, name: string, signal: AbortSignal | undefined): Promise<ObjectResource | undefined> {
     try {
       return await this.#look(call, name, signal);
     } catch (error) {
