@@ -36,6 +36,10 @@ describe('options', () => {
     { options: { ...good, credential: 7 }, says: 'credential must be an account key' },
     { options: { ...good, credential: 'AccountName=films;AccountKey=' }, says: 'cannot be read' },
     { options: { accountUrl: 'http://films.blob.core.windows.net', container }, says: 'must begin with https://' },
+    {
+      options: { accountUrl: 'http://films.blob.core.windows.net', container, credential: 'sv=2024-01-01&sig=abc' },
+      says: 'must begin with https://',
+    },
     { options: { ...good, prefix: '/films' }, says: 'prefix must be a folder' },
     { options: { ...good, prefix: 'a//b' }, says: 'prefix must be a folder' },
     { options: { ...good, accessTier: 'Archive' }, says: 'what is in Archive cannot be read' },

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { StorageErrorCode } from '@paradoxon/storage';
 import { type AzureStorage } from '../src/index.ts';
 import { sasFor, useAzurite } from './azurite.ts';
-import { blocks, bodyOf, keysOf, text } from './bodies.ts';
+import { blocks, bodyOf, keysOf, KiB, text } from './bodies.ts';
 
 const azurite = useAzurite();
 
@@ -244,6 +244,18 @@ describe('a server that', () => {
     expect(error).toMatchObject({ code: 'NETWORK', committed: 'no' });
     expect(String(error)).toContain('spelled right');
   });
+});
+
+it('keeps of a request that failed neither the bytes nor the credentials', async () => {
+  const { proxy, store } = await azurite.proxied();
+  proxy.treat(() => ({ answer: { status: 403, code: 'AuthorizationPermissionMismatch' } }));
+
+  const error = await store.put('a', bodyOf(Buffer.alloc(32 * KiB, 'bytes'))).catch((reason: unknown) => reason);
+
+  expect(error).toMatchObject({ code: 'PERMISSION_DENIED', cause: { name: 'RestError', statusCode: 403 } });
+  const kept = inspect(error, { depth: Infinity, showHidden: true, maxStringLength: Infinity });
+  expect(Object.getOwnPropertyNames((error as Error).cause)).not.toContain('request');
+  expect(kept).not.toContain('SharedKey ');
 });
 
 it('tells nobody a secret: neither the message, nor the error printed with all its causes', async () => {

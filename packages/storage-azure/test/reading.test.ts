@@ -128,6 +128,15 @@ it('reads what other programs have written, without a checksum where there is no
   expect((await read(store, 'theirs')).toString()).toBe('abc');
 });
 
+it('leaves out of a list what other programs store to show folders', async () => {
+  const { container } = await azurite.proxied();
+  const store = await azurite.store({ container: container.containerName, prefix: 'films' });
+  for (const name of ['films/', 'films/f1/', 'films/f1//a']) await container.getBlockBlobClient(name).upload('', 0);
+  await store.put('f1/a.mp4', text('bytes'));
+
+  expect(await keysOf(store)).toEqual(['f1/a.mp4']);
+});
+
 it('gives the same version of an object wherever it is asked for', async () => {
   const store = await azurite.store();
   const { etag, lastModified } = await store.put('a', text('bytes'));

@@ -115,6 +115,23 @@ describe('a token', () => {
     await expect(store.put('a', text('bytes'))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
+  it('that never comes is waited for no longer than for a silent server', async () => {
+    let asked = 0;
+    const silent: TokenCredential = {
+      getToken: () => {
+        asked += 1;
+        return new Promise(() => undefined);
+      },
+    };
+    const store = await azurite.store({ credential: silent, idleTimeoutMs: 150 });
+
+    for (const call of [() => store.head('a'), () => store.put('a', text('bytes')), () => store.resolveUrl('a')]) {
+      asked = 0;
+      await expect(call()).rejects.toMatchObject({ code: 'TIMEOUT', retry: 'safe', committed: 'no' });
+      expect(asked).toBeLessThanOrEqual(3);
+    }
+  });
+
   it('that one call no longer waits for still serves the others', async () => {
     const slow = Promise.withResolvers<void>();
     let asked = 0;

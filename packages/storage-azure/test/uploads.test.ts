@@ -386,6 +386,29 @@ describe('of two writers of one key', () => {
     expect(count(proxy, 'delete')).toBeGreaterThan(0);
     expect((await read(store, 'a')).toString()).toBe('finished');
   });
+
+  it('the one that is given up leaves the blocks of the other, who is still sending', async () => {
+    const { store, container } = await azurite.proxied();
+    const blob = container.getBlockBlobClient('a');
+    const waiting = async () => (await blob.getBlockList('uncommitted')).uncommittedBlocks?.map(({ name }) => name);
+    const rest = Promise.withResolvers<void>();
+    const bytes = blocks(4);
+    const slowly = async function* () {
+      yield bytes.subarray(0, 150 * KiB);
+      await rest.promise;
+      yield bytes.subarray(150 * KiB);
+    };
+    const sending = store.put('a', { chunks: slowly() });
+    while ((await waiting().catch(() => []))?.length !== 2) await sleep(20);
+    const theirs = await waiting();
+
+    await expect(store.put('a', { chunks: failAfter(blocks(3)) })).rejects.toThrow('the source broke');
+
+    expect(await waiting()).toEqual(expect.arrayContaining(theirs ?? []));
+    rest.resolve();
+    await sending;
+    expect((await read(store, 'a')).equals(bytes)).toBe(true);
+  });
 });
 
 describe('sweeping', () => {

@@ -177,6 +177,29 @@ describe('calls', () => {
     expect(await keysOf(store)).toEqual([]);
   });
 
+  it('that delete say that it may be done when the answer is lost', async () => {
+    const server = await startServer();
+    const store = await storeOf(server);
+    await store.put('a', bodyOf('bytes'));
+    server.fail('DELETE', ['lose-answer']);
+
+    const error = await failure(store.delete('a'));
+
+    expect(error).toMatchObject({ code: 'NETWORK', committed: 'unknown' });
+    expect(error.message).toContain('may be deleted all the same');
+    expect(await keysOf(store)).toEqual([]);
+  });
+
+  it('delete a version of what is not there, also when Google complains of the condition', async () => {
+    const server = await startServer();
+    const store = await storeOf(server);
+    server.fail('DELETE', [412]);
+
+    await store.delete('a', { ifMatch: '123' });
+
+    expect(server.pendingFaults()).toBe(0);
+  });
+
   it('refuse a version that can be none without asking', async () => {
     const server = await startServer();
     const store = await storeOf(server);

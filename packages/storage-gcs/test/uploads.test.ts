@@ -103,6 +103,23 @@ describe('one request', () => {
     expect(uploadsTo(server)).toHaveLength(1);
   });
 
+  it.each([
+    ['in one request', 1],
+    ['in parts', 3 * PART],
+  ])('%s, whose success is answered with something strange, says that the object may be there', async (_, bytes) => {
+    const server = await startServer();
+    const store = await storeOf(server, { partBytes: PART });
+    const strange = [{ status: 200, body: '<html>Sign in</html>' }];
+    server.fail(UPLOAD, bytes === 1 ? strange : []);
+    // the query that follows does not help either
+    server.fail({ method: 'PUT', contentRange: /\/\d+$/ }, bytes === 1 ? [] : strange);
+    server.fail({ method: 'PUT', contentRange: /^bytes \*\/\*$/ }, bytes === 1 ? [] : [503]);
+
+    const error = await failure(store.put('a', bodyOf(noise(bytes))));
+
+    expect(error).toMatchObject({ code: 'INVALID_CONFIG', committed: 'unknown' });
+  });
+
   it('that is aborted in flight says that the object may be there', async () => {
     const server = await startServer();
     const store = await storeOf(server);
