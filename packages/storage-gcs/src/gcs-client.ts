@@ -23,6 +23,8 @@ export interface GcsRequest {
   readonly alsoGood?: readonly number[];
   /** The URL itself is the permission: no token is sent. */
   readonly anonymous?: boolean;
+  /** Called when there is a token and the request goes out: what fails before that has not been asked of the store. */
+  readonly sending?: () => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -100,8 +102,12 @@ export class GcsClient {
    * Deletes what the URL names.
    * @param repeatable the URL names a version: none but that one can be hit by a repetition
    */
-  async remove(call: GcsCall, url: URL, repeatable: boolean, signal: AbortSignal | undefined): Promise<void> {
-    await this.ask(call, { method: 'DELETE', url, signal }, z.undefined(), repeatable);
+  async remove(
+    call: GcsCall,
+    request: Pick<GcsRequest, 'url' | 'signal' | 'sending'>,
+    repeatable: boolean,
+  ): Promise<void> {
+    await this.ask(call, { method: 'DELETE', ...request }, z.undefined(), repeatable);
   }
 
   /** Reads an answer that is JSON. */
@@ -151,6 +157,7 @@ export class GcsClient {
     let answer: GcsAnswer;
     try {
       assertNotAborted(signal);
+      request.sending?.();
       const response = await this.#http.request(options);
       // a stream of Node's, whatever the type says; `data` is no stream when there is no content
       answer = { status: response.status, headers: response.headers, body: response.body as unknown as Readable };

@@ -108,15 +108,19 @@ export class GcsStorage implements StoragePlugin {
       throw gcsError('PRECONDITION_FAILED', 'never had such a version', call);
     }
     const url = this.#client.objectUrl(name, { ifGenerationMatch: ifMatch });
+    let asked = false;
+    const sending = (): void => {
+      asked = true;
+    };
     try {
-      await this.#client.remove(call, url, ifMatch !== undefined, signal);
+      await this.#client.remove(call, { url, signal, sending }, ifMatch !== undefined);
     } catch (error) {
       if (!StorageError.is(error)) throw error;
       const absent =
         error.code === 'NOT_FOUND' ||
         // a condition on what is not there: also what a repetition meets when the first attempt was carried out
         (error.code === 'PRECONDITION_FAILED' && !(await this.#find(call, name, signal)));
-      if (!absent) throw mayBeDone(error) ? withCommitted(error, 'unknown') : error;
+      if (!absent) throw asked && mayBeDone(error) ? withCommitted(error, 'unknown') : error;
     }
   }
 

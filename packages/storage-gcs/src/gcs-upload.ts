@@ -139,7 +139,6 @@ export class GcsUpload implements UploadProtocol<ResumableSession, ObjectResourc
     );
     const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
     const before = this.#committed;
-    this.#committed = 'unknown';
     try {
       const answer = await client.send(call, {
         method: 'POST',
@@ -148,6 +147,9 @@ export class GcsUpload implements UploadProtocol<ResumableSession, ObjectResourc
         // no second copy of the bytes is made
         body: [head, bytes, tail],
         pool: 'uploads',
+        sending: () => {
+          this.#committed = 'unknown';
+        },
         signal,
       });
       const stored = await client.read(call, signal, answer, objectResource);

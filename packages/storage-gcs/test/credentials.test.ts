@@ -202,4 +202,18 @@ describe('without credentials that are any good', () => {
     expect(await aborted).toMatchObject({ code: 'ABORTED' });
     expect(await late).toMatchObject({ code: 'TIMEOUT', operation: 'head' });
   });
+
+  it.each(['put', 'delete'] as const)(
+    'knows that a %s was not carried out while there is no token',
+    async (operation) => {
+      const server = await startServer();
+      const store = await storeOf(server, { idleTimeoutMs: 100 });
+      server.fail('POST /token', ['stall']);
+
+      const error = await failure(operation === 'put' ? store.put('a', bodyOf('bytes')) : store.delete('a'));
+
+      expect(error).toMatchObject({ code: 'TIMEOUT', operation, committed: 'no' });
+      expect(server.requests.filter(({ path }) => path.includes('/storage/'))).toEqual([]);
+    },
+  );
 });
