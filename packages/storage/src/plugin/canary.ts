@@ -10,6 +10,8 @@ import { fetchFailure } from './fetch-failure.ts';
 const CANARY = Buffer.from('paradoxon check');
 const RANGE = { start: 1, end: 5 };
 const CONTENT_TYPE = 'text/plain';
+/** A check that is aborted because its store no longer answers ends all the same. */
+const CLEANUP_MS = 2000;
 const PAGE_ORIGIN = 'https://page.example';
 
 export interface CanaryOptions {
@@ -51,7 +53,7 @@ export async function checkWithCanary(store: StoragePlugin, run: CheckRun, optio
     });
   } finally {
     // the step above has already said what is wrong with deleting, if anything
-    if (!deleted) await store.delete(key).catch(() => undefined);
+    if (!deleted) await store.delete(key, { signal: AbortSignal.timeout(CLEANUP_MS) }).catch(() => undefined);
   }
 }
 

@@ -402,6 +402,19 @@ describe('an abort', () => {
     expect(error).toMatchObject({ code: 'ABORTED' });
   });
 
+  it('ends the check also when the store no longer answers', async () => {
+    const store = await linked();
+    const stop = new AbortController();
+    store.before = (call, signal) => {
+      if (call !== 'delete') return stop.abort();
+      return new Promise((_settle, fail) => signal?.addEventListener('abort', () => fail(new Error('stopped'))));
+    };
+
+    const error = await rejection(checkWithCanary(store, new CheckRun(stop.signal)));
+
+    expect(error).toMatchObject({ code: 'ABORTED' });
+  });
+
   it('that came before writes nothing', async () => {
     const store = new LinkedStore();
 
