@@ -47,10 +47,14 @@ export function noteLostAnswers(client: S3Client): void {
   );
 }
 
+/** Of a server, or a gateway before it, that gave up on the way: it does not know what became of the request. */
+const GAVE_UP = [500, 502, 504];
+
 /** With a refusal, which is final: an answer that says 200 and then breaks off says nothing. */
 function wasAnswered(error: unknown): boolean {
   const { $fault, $response } = (error ?? {}) as { $fault?: unknown; $response?: { statusCode?: number } };
-  return $fault !== undefined || ($response?.statusCode ?? 0) >= 300;
+  const status = $response?.statusCode ?? 0;
+  return !GAVE_UP.includes(status) && ($fault !== undefined || status >= 300);
 }
 
 function neverConnected(error: unknown): boolean {

@@ -92,8 +92,7 @@ export class S3Bucket {
   }
 
   close(): void {
-    const { control, upload, download } = this.clients;
-    for (const client of [control, upload, download]) client.destroy();
+    this.clients.close();
   }
 }
 

@@ -71,8 +71,10 @@ async function credentialsOf(bucket: S3Bucket, work: Work): Promise<string> {
     { permission: 's3:ListBucket' },
     ({ control }) => control.config.credentials(),
   );
-  if (expiration) return `Access key ${accessKeyId}, temporary, until ${expiration.toISOString()}.`;
-  return `Access key ${accessKeyId}${sessionToken === undefined ? '' : ', temporary; its end is not known'}.`;
+  // no more of it: it is the secret when somebody has mixed the two up
+  const end = accessKeyId.slice(-4);
+  if (expiration) return `Access key …${end}, temporary, until ${expiration.toISOString()}.`;
+  return `Access key …${end}${sessionToken === undefined ? '' : ', temporary; its end is not known'}.`;
 }
 
 async function lookIntoBucket(bucket: S3Bucket, work: Work): Promise<string> {

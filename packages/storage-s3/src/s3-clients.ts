@@ -1,6 +1,8 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import { noteLostAnswers } from './lost-answers.ts';
+import { credentialsOf } from './s3-credentials.ts';
+import { askForChecksum, endStalledErrors, leavePayloadUnsigned } from './s3-middleware.ts';
 import type { S3Settings } from './s3-options.ts';
 
 const CONNECT_MS = 10_000;
@@ -11,6 +13,8 @@ const MAX_SOCKETS = 256;
  * credentials, which are asked for once.
  */
 export interface S3Clients {
+  /** Ends all connections, also those in use. What was under way is not tried again. */
+  close(): void;
   /** Everything without the bytes of an object. */
   readonly control: S3Client;
   readonly upload: S3Client;
@@ -19,24 +23,33 @@ export interface S3Clients {
 
 export function makeClients(settings: S3Settings): S3Clients {
   const { idleTimeoutMs } = settings;
-  const control = makeClient(settings, { socketTimeout: idleTimeoutMs });
+  const life = { closed: false };
+  const control = makeClient(settings, life, { socketTimeout: idleTimeoutMs }, credentialsOf(settings));
   const shared = control.config.credentials;
-  const upload = makeClient(settings, { socketTimeout: idleTimeoutMs }, shared);
+  const upload = makeClient(settings, life, { socketTimeout: idleTimeoutMs }, shared);
   // no idle limit on the socket: a viewer who pauses is no stalled server. The answer must begin in time; its body is
   // watched while somebody waits for a byte
   const download = makeClient(
     settings,
+    life,
     { socketTimeout: 0, requestTimeout: idleTimeoutMs, throwOnRequestTimeout: true },
     shared,
   );
   leavePayloadUnsigned(upload);
-  return { control, upload, download };
+  endStalledErrors(download, idleTimeoutMs);
+  if (settings.requestChecksumCalculation === 'WHEN_SUPPORTED') askForChecksum(download);
+  const close = (): void => {
+    life.closed = true;
+    for (const client of [control, upload, download]) client.destroy();
+  };
+  return { close, control, upload, download };
 }
 
 function makeClient(
   settings: S3Settings,
+  life: { readonly closed: boolean },
   timeouts: NodeHttpHandlerOptions,
-  credentials: S3Settings['credentials'] = settings.credentials,
+  credentials: S3Settings['credentials'],
 ): S3Client {
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS };
   const client = new S3Client({
@@ -61,13 +74,16 @@ function makeClient(
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
   });
-  leaveWaitingToTheCaller(client);
+  limitRetries(client, life);
   noteLostAnswers(client);
   return client;
 }
 
-/** A server that says how long to wait is not asked again at once: whoever planned the call waits, and holds no buffer. */
-function leaveWaitingToTheCaller(client: S3Client): void {
+/**
+ * A server that says how long to wait is not asked again at once: whoever planned the call waits, and holds no buffer. And
+ * a request whose connection `close` has cut would open a new one.
+ */
+function limitRetries(client: S3Client, life: { readonly closed: boolean }): void {
   const standard = client.config.retryStrategy;
   client.config.retryStrategy = async () => {
     const strategy = await standard();
@@ -76,26 +92,10 @@ function leaveWaitingToTheCaller(client: S3Client): void {
       acquireInitialRetryToken: (scope) => strategy.acquireInitialRetryToken(scope),
       refreshRetryTokenForRetry: (token, info) => {
         if (info.retryAfterHint) throw new Error('The server says how long to wait.');
+        if (life.closed) throw new Error('The store is closed.');
         return strategy.refreshRetryTokenForRetry(token, info);
       },
       recordSuccess: (token) => strategy.recordSuccess(token),
     };
   };
-}
-
-/**
- * Over TLS the signature leaves the bytes out: the checksum that goes with them is signed, and the SDK would hash every
- * buffer once more with SHA-256. Over plain HTTP it stays in.
- */
-function leavePayloadUnsigned(client: S3Client): void {
-  client.middlewareStack.add(
-    (next) => (args) => {
-      const request = args.request as { protocol?: string; body?: unknown; headers: Record<string, string> };
-      if (request.protocol === 'https:' && request.body instanceof Uint8Array) {
-        request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
-      }
-      return next(args);
-    },
-    { step: 'build', name: 'leavePayloadUnsigned' },
-  );
 }

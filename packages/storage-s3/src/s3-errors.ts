@@ -50,6 +50,11 @@ const NO_BUCKET: Meaning = [
 ];
 const WRONG_REGION: Meaning = ['INVALID_CONFIG', wrongRegion];
 const BROKEN: Meaning = ['NETWORK', 'cannot be reached, or the connection broke'];
+/** What AWS answers to a HEAD with an expired token, where a GET would be told ExpiredToken. */
+const NO_REASON: Meaning = [
+  'UNAUTHENTICATED',
+  'refuses the request (400) and gives no reason. Temporary keys may have expired, or the region may be wrong',
+];
 const NOT_DONE: Meaning = [
   'UNSUPPORTED',
   'does not know this request, or one of its headers. On a server that is not AWS set requestChecksumCalculation to ' +
@@ -151,7 +156,11 @@ interface Answer {
 export function toStorageError(error: unknown, call: S3Call): StorageError {
   if (StorageError.is(error)) return withCall(error, call);
   const answer = answerOf(error);
-  const details: StorageErrorDetails = { ...detailsOf(call), ...committedOf(error, call, answer), cause: error };
+  const details: StorageErrorDetails = {
+    ...detailsOf(call),
+    ...committedOf(error, call, answer),
+    cause: withoutSecrets(error),
+  };
   const [code, text] = meaningOf(answer, call) ?? outsideOf(error);
   if (code === 'ABORTED') return new StorageError('ABORTED', 'The caller aborted.', { ...details, scope: 'local' });
   const retryAfterMs = retryAfterOf(answer);
@@ -169,12 +178,13 @@ export function toStorageError(error: unknown, call: S3Call): StorageError {
   );
 }
 
-function meaningOf({ name, status, said }: Answer, { ifAbsent, permission }: S3Call): Meaning | undefined {
+function meaningOf({ name, status, said, region }: Answer, { ifAbsent, permission }: S3Call): Meaning | undefined {
   if (ifAbsent && status === 412) return ['ALREADY_EXISTS', 'has an object there already'];
   // the answer to a HEAD, which has no body that could say more
   if (name === 'NotFound' && permission === 's3:ListBucket') return NO_BUCKET;
   if (name === 'NotFound' && permission === 's3:GetObject') return MEANINGS['NoSuchKey'];
   if (Object.hasOwn(MEANINGS, name)) return MEANINGS[name];
+  if (status === 400 && name === 'Unknown') return region === undefined ? NO_REASON : WRONG_REGION;
   if (name.startsWith('KMS.')) {
     return [
       'INVALID_CONFIG',
@@ -256,11 +266,17 @@ function retryAfterOf({ headers }: Answer): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.max(0, Math.round(ms));
 }
 
-/** A gateway that gives up does not know what became of the request. */
-function committedOf(error: unknown, { commits }: S3Call, { name, status }: Answer): StorageErrorDetails {
-  const unknown =
-    name === 'AbortError' || mayHaveArrived(error) || (status !== undefined && [500, 502, 504].includes(status));
-  return commits && unknown ? { committed: 'unknown' } : {};
+function committedOf(error: unknown, { commits }: S3Call, { name }: Answer): StorageErrorDetails {
+  return commits && (name === 'AbortError' || mayHaveArrived(error)) ? { committed: 'unknown' } : {};
+}
+
+/** Servers quote what they refuse, tokens too, and the SDK puts all of it on the error: whoever logs it would log them. */
+function withoutSecrets(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null) return error;
+  for (const name of Object.keys(error)) {
+    if (/^(Token|CanonicalRequest)/.test(name)) Reflect.deleteProperty(error, name);
+  }
+  return error;
 }
 
 function withCall(error: StorageError, call: S3Call): StorageError {

@@ -20,6 +20,8 @@ export async function* listObjects(bucket: S3Bucket, prefix: string, work: Work)
     for (const { Key, Size = 0, ETag, LastModified } of page.Contents ?? []) {
       if (Key === undefined) continue;
       const path = page.EncodingType === 'url' ? decodeKey(Key) : Key;
+      // the empty objects by which consoles and file managers show a folder: no key of ours ends like this
+      if (path.endsWith('/') && Size === 0) continue;
       yield {
         key: path.slice(root.length),
         size: Size,

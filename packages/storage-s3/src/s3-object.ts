@@ -5,16 +5,18 @@ import type { S3Bucket, Work } from './s3-bucket.ts';
 
 /** @throws StorageError `NOT_FOUND`, and `INVALID_CONFIG` when it is the bucket that is missing */
 export async function headObject(bucket: S3Bucket, key: string, work: Work): Promise<ObjectInfo> {
-  const command = new HeadObjectCommand({ Bucket: bucket.name, Key: bucket.pathOf(key), ...checksumMode(bucket) });
+  const command = new HeadObjectCommand({
+    Bucket: bucket.name,
+    Key: bucket.pathOf(key),
+    ...(keepsCrc32c(bucket) ? { ChecksumMode: 'ENABLED' } : {}),
+  });
   const head = await bucket
     .ask(work, { permission: 's3:GetObject' }, ({ control }, http) => control.send(command, http))
     .catch((error: unknown) => bucket.explain404(error, work));
   return infoOf(bucket, key, head, head.ContentLength ?? 0);
 }
 
-/** Asks for the object's own checksum, where the server keeps one. */
-export const checksumMode = (bucket: S3Bucket): { ChecksumMode?: 'ENABLED' } =>
-  bucket.settings.requestChecksumCalculation === 'WHEN_SUPPORTED' ? { ChecksumMode: 'ENABLED' } : {};
+const keepsCrc32c = ({ settings }: S3Bucket): boolean => settings.requestChecksumCalculation === 'WHEN_SUPPORTED';
 
 /** @param size of the whole object, bytes */
 export function infoOf(
@@ -24,8 +26,7 @@ export function infoOf(
   size: number,
 ): ObjectInfo {
   const { ETag: etag, ContentType: contentType, CacheControl: cacheControl, LastModified: lastModified } = answer;
-  const keepsCrc32c = bucket.settings.requestChecksumCalculation === 'WHEN_SUPPORTED';
-  const crc32c = keepsCrc32c ? fullCrc32c(answer) : undefined;
+  const crc32c = keepsCrc32c(bucket) ? fullCrc32c(answer) : undefined;
   return {
     key,
     size,

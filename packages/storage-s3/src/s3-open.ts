@@ -11,7 +11,7 @@ import {
 import { exactBody } from '@paradoxon/storage/plugin';
 import type { S3Bucket, Work } from './s3-bucket.ts';
 import { toStorageError } from './s3-errors.ts';
-import { checksumMode, headObject, infoOf } from './s3-object.ts';
+import { headObject, infoOf } from './s3-object.ts';
 
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
@@ -41,8 +41,7 @@ async function get(
   const command = new GetObjectCommand({
     Bucket: bucket.name,
     Key: bucket.pathOf(key),
-    // the checksum is that of the whole object, which a range is not
-    ...(range ? { Range: rangeHeader(range) } : checksumMode(bucket)),
+    ...(range ? { Range: rangeHeader(range) } : {}),
     ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
   });
   const asking = { permission: 's3:GetObject' } as const;

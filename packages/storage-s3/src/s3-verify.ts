@@ -1,4 +1,4 @@
-import { type ObjectInfo, type PutOptions, StorageError, type StoredObject } from '@paradoxon/storage';
+import { type Committed, type ObjectInfo, type PutOptions, StorageError, type StoredObject } from '@paradoxon/storage';
 import type { S3Bucket, Work } from './s3-bucket.ts';
 import { deleteObject } from './s3-delete.ts';
 import { toStorageError } from './s3-errors.ts';
@@ -7,7 +7,7 @@ import type { Taken } from './s3-upload.ts';
 
 /**
  * Compares what the server says it holds with what was sent, and takes the object away again when that differs.
- * @throws StorageError `CHECKSUM_MISMATCH`; with `committed: 'yes'` when the server could not be asked
+ * @throws StorageError `CHECKSUM_MISMATCH`, or whatever kept it from asking; `committed` says whether the object is there still
  */
 export async function verifyUpload(
   bucket: S3Bucket,
@@ -21,9 +21,29 @@ export async function verifyUpload(
   const crc32c = taken.crc32c ?? stored.checksums.crc32c;
   const problem = problemOf(stored.size, crc32c, taken);
   if (!problem) return { ...stored, checksums: crc32c === undefined ? {} : { crc32c } };
+  const left = found ? await takeAway(bucket, key, work, taken) : 'no';
+  const { code, message } = problem;
+  throw toStorageError(new StorageError(code, message + ADVICE[left], { committed: left }), bucket.call(work));
+}
+
+const ADVICE: Readonly<Record<Committed, string>> = {
+  no: '',
+  yes: ' It could not be taken away again: delete it.',
+  unknown: " It may be there still, or be another writer's: look at it before you delete it.",
+};
+
+/** Whether the object is there still. */
+async function takeAway(bucket: S3Bucket, key: string, work: Work, { etag }: Taken): Promise<Committed> {
   // only this version: what is there by now may be somebody else's
-  if (found?.etag !== undefined) await deleteObject(bucket, key, work, found.etag);
-  throw toStorageError(problem, bucket.call(work));
+  if (etag === undefined) return 'unknown';
+  try {
+    await deleteObject(bucket, key, work, etag);
+    return 'no';
+  } catch (error) {
+    if (!StorageError.is(error)) throw error;
+    if (error.code === 'PRECONDITION_FAILED') return 'no';
+    return error.committed === 'no' ? 'yes' : 'unknown';
+  }
 }
 
 /** The object, unless another one has already taken its place. @throws StorageError `committed: 'yes'` */

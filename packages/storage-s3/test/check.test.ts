@@ -84,7 +84,7 @@ describe('a check', () => {
     const report = await store.check('write');
 
     expect(failed(report)).toEqual([]);
-    expect(detail(report, 'credentials')).toBe(`Access key ASIA, temporary, until ${expiration.toISOString()}.`);
+    expect(detail(report, 'credentials')).toBe(`Access key …ASIA, temporary, until ${expiration.toISOString()}.`);
     expect(detail(report, 'life of links')).toMatch(/2\.0 hours only, because then the credentials end/);
   });
 

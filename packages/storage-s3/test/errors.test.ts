@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StorageError } from '@paradoxon/storage';
 import { type S3Storage } from '../src/index.ts';
@@ -198,6 +199,39 @@ describe('what the server answers', () => {
 
     expect(error.message).not.toContain(server.emulator.secretAccessKey);
   });
+
+  it('nor a token, which servers quote in what they refuse', async () => {
+    const more = '<Token-0>TOKEN</Token-0><CanonicalRequest>x-amz-security-token:TOKEN</CanonicalRequest>';
+    aws.answer(/GET/, errorOf(400, 'ExpiredToken', more));
+
+    const error = await errorOfCall(store.open('film'));
+
+    expect(inspect(error, { depth: 9 })).not.toContain('TOKEN');
+  });
+
+  it.each([
+    { headers: {}, code: 'UNAUTHENTICATED', advice: /keys may have expired/ },
+    { headers: { 'x-amz-bucket-region': 'us-west-2' }, code: 'INVALID_CONFIG', advice: /region to us-west-2/ },
+  ])('400 without a reason, as a HEAD gets it, is $code', async ({ headers, code, advice }) => {
+    aws.answer(/HEAD/, { status: 400, headers });
+
+    const error = await errorOfCall(store.head('film'));
+
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(advice);
+  });
+
+  it.each([500, 502, 504])(
+    '%i and then a refusal leaves it open whether the first attempt took effect',
+    async (status) => {
+      aws.answer(/PUT/, { status });
+      aws.answer(/PUT/, errorOf(412, 'PreconditionFailed'));
+
+      const error = await errorOfCall(store.put('film', bodyOf('bytes'), { ifAbsent: true }));
+
+      expect(error).toMatchObject({ code: 'ALREADY_EXISTS', committed: 'unknown' });
+    },
+  );
 });
 
 describe('what comes from the way to the server', () => {

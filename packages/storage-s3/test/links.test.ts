@@ -128,6 +128,27 @@ describe('temporary credentials', () => {
     await expect(store.head('film')).rejects.toThrow('no role');
     expect(aws.requests).toEqual([]);
   });
+
+  it.each([
+    { title: 'fails', give: () => Promise.reject(new Error('the vault is down')), says: 'the vault is down' },
+    {
+      title: 'is refused by STS',
+      give: () => Promise.reject(Object.assign(new Error('no AssumeRole'), { name: 'AccessDenied' })),
+      says: 'no AssumeRole',
+    },
+    {
+      title: 'gives half a key',
+      give: () => Promise.resolve({ accessKeyId: 'AKIA' } as S3Credentials),
+      says: 'gave no accessKeyId or no secretAccessKey',
+    },
+  ])('whose function $title are the fault of nobody else', async ({ give, says }) => {
+    const store = await storeOf({ credentials: give });
+
+    const head = store.head('film');
+
+    await expect(head).rejects.toMatchObject({ code: 'UNAUTHENTICATED', committed: 'no' });
+    await expect(head).rejects.toThrow(says);
+  });
 });
 
 describeOnCeph('a link', (ceph) => {

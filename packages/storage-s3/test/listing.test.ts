@@ -56,6 +56,14 @@ describe('a list', () => {
     expect.assertions(1);
   });
 
+  it('has no folders in it, which consoles make as empty objects with a slash at their end', async () => {
+    const bucket = await server.bucket();
+    await fill(server, bucket, ['p/', 'p/films/', 'p/films/empty.mp4']);
+    const store = await server.store({ bucket, prefix: 'p' });
+
+    expect(await keysOf(store)).toEqual(['films/empty.mp4']);
+  });
+
   it('that may not be made says which permission is missing', async () => {
     const store = await server.store({ endpoint: aws.endpoint });
     aws.answer(/list-type/, errorOf(403, 'AccessDenied'));

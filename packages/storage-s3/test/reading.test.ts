@@ -5,7 +5,8 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startFaultProxy } from '@paradoxon/storage-testing';
-import { type S3Storage } from '../src/index.ts';
+import type { StorageError } from '@paradoxon/storage';
+import type { S3Storage, S3StorageOptions } from '../src/index.ts';
 import { bodyOf, read, someBytes } from './bodies.ts';
 import { fauxqs, MiB, type TestServer } from './servers.ts';
 
@@ -21,12 +22,12 @@ afterAll(() => {
 });
 
 /** A store on a server that answers like this. */
-async function storeOn(listener: RequestListener, idleTimeoutMs = 60_000): Promise<S3Storage> {
+async function storeOn(listener: RequestListener, options: Partial<S3StorageOptions> = {}): Promise<S3Storage> {
   const one = createServer(listener).listen(0, '127.0.0.1');
   servers.push(one);
   await once(one, 'listening');
   const { port } = one.address() as AddressInfo;
-  return server.store({ bucket: 'films', endpoint: `http://127.0.0.1:${port}`, idleTimeoutMs });
+  return server.store({ bucket: 'films', endpoint: `http://127.0.0.1:${port}`, ...options });
 }
 
 const HEAD = { etag: '"1"', 'content-length': '10' };
@@ -64,7 +65,35 @@ describe('a range', () => {
   });
 });
 
+describe('a refusal', () => {
+  it('that stops in its middle is not waited for without end', async () => {
+    const store = await storeOn(
+      (_request, response) => {
+        response.writeHead(403, { 'content-type': 'application/xml', 'content-length': '500' }).write('<Error><Code>');
+      },
+      { idleTimeoutMs: 100 },
+    );
+
+    await expect(store.open('film')).rejects.toMatchObject({ code: 'PERMISSION_DENIED', httpStatus: 403 });
+  });
+});
+
 describe('a body', () => {
+  it('is verified by whoever reads it: the SDK, which does so slowly, is not asked to', async () => {
+    const sums = { 'x-amz-checksum-crc32c': 'AAAAAA==', 'x-amz-checksum-type': 'FULL_OBJECT' };
+    const store = await storeOn(
+      (_request, response) => response.writeHead(200, { ...HEAD, ...sums }).end('0123456789'),
+      {
+        requestChecksumCalculation: 'WHEN_SUPPORTED',
+      },
+    );
+
+    const { body, checksums } = await store.open('film');
+
+    expect(checksums).toEqual({ crc32c: '00000000' });
+    expect((await buffer(body)).toString()).toBe('0123456789');
+  });
+
   it('that ends short is an error, whatever it said', async () => {
     const store = await storeOn((_request, response) => {
       response.writeHead(200, HEAD).write('01234');
@@ -78,11 +107,14 @@ describe('a body', () => {
 
   it('that stops coming is STALLED, and one that nobody reads is not', async () => {
     const rest = '0'.repeat(4 * MiB);
-    const store = await storeOn((request, response) => {
-      response.writeHead(200, { etag: '"1"', 'content-length': String(rest.length) });
-      if (request.url?.includes('stalls')) response.write('01234');
-      else response.end(rest);
-    }, 150);
+    const store = await storeOn(
+      (request, response) => {
+        response.writeHead(200, { etag: '"1"', 'content-length': String(rest.length) });
+        if (request.url?.includes('stalls')) response.write('01234');
+        else response.end(rest);
+      },
+      { idleTimeoutMs: 150 },
+    );
 
     const paused = await store.open('paused');
     const stalled = buffer((await store.open('stalls')).body);
@@ -169,6 +201,20 @@ describe('a store that is closed', () => {
 
     await sleep(50);
     expect(open.size).toBe(0);
+  });
+
+  it('gives up what is under way, and does not try it again', async () => {
+    let asked = 0;
+    const store = await storeOn(() => void (asked += 1));
+    const calls = [store.head('film'), store.open('film'), store.put('film', bodyOf('bytes'))];
+    const settled = Promise.allSettled(calls);
+    while (asked < 3) await sleep(10);
+
+    await store.close();
+
+    const codes = (await settled).map((call) => (call.status === 'rejected' ? (call.reason as StorageError).code : ''));
+    expect(codes).toEqual(['NETWORK', 'NETWORK', 'NETWORK']);
+    expect(asked).toBe(3);
   });
 
   it('had sockets for metadata that its transfers did not use', async () => {

@@ -213,6 +213,32 @@ describe('what the server says afterwards', () => {
     expect(await inside()).toEqual([]);
   });
 
+  it('an object that differs and may not be taken away is told as what it is, and that it is there', async () => {
+    const { store, inside } = await given({ endpoint: aws.endpoint });
+    const { etag = '' } = await store.put('film', bodyOf('bytes'));
+    aws.answer(/HEAD/, { status: 200, headers: { etag } }, 2);
+    aws.answer(/DELETE/, errorOf(403, 'AccessDenied'));
+
+    const put = store.put('film', bodyOf('bytes'));
+
+    await expect(put).rejects.toMatchObject({ code: 'CHECKSUM_MISMATCH', committed: 'yes' });
+    await expect(put).rejects.toThrow('delete it');
+    expect(await inside()).toEqual(['film']);
+  });
+
+  it('an object that cannot be told from that of somebody else is left alone', async () => {
+    const { store, inside } = await given({ endpoint: aws.endpoint });
+    await store.put('film', bodyOf('bytes of somebody else'));
+    aws.answer(/PUT/, { status: 200 });
+
+    await expect(store.put('film', bodyOf('bytes'))).rejects.toMatchObject({
+      code: 'CHECKSUM_MISMATCH',
+      committed: 'unknown',
+    });
+
+    expect(await inside()).toEqual(['film']);
+  });
+
   it('an object of somebody else that has taken its place meanwhile is left alone', async () => {
     const { store, inside } = await given({ endpoint: aws.endpoint });
     aws.answer(/HEAD/, { status: 200, headers: { etag: '"newer"', 'content-length': '0' } });
