@@ -53,9 +53,18 @@ async function lookAt(bucket: S3Bucket, key: string, work: Work, { etag }: Taken
     return etag === undefined || found.etag === etag ? found : undefined;
   } catch (error) {
     if (!StorageError.is(error)) throw error;
-    if (error.code === 'NOT_FOUND') return undefined;
     const { code, message, retry, cause } = error;
     const { storage } = bucket;
+    if (code === 'NOT_FOUND') {
+      const lost = 'The server has confirmed the object, and says now that there is none. Does something delete it?';
+      throw new StorageError('UNAVAILABLE', `${lost} ${message}`, {
+        storage,
+        operation: 'put',
+        key,
+        committed: 'unknown',
+        cause,
+      });
+    }
     throw new StorageError(code, `The object is written, but could not be looked at. ${message}`, {
       ...{ storage, operation: 'put', key, retry, committed: 'yes', cause },
       ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),

@@ -250,6 +250,16 @@ describe('what the server says afterwards', () => {
     expect(await inside()).toEqual(['film']);
   });
 
+  it('a server that confirms an object and has none is not believed', async () => {
+    const { store } = await given({ endpoint: aws.endpoint });
+    aws.answer(/PUT/, { status: 200, headers: { etag: '"lost"' } });
+
+    const put = store.put('film', bodyOf('bytes'));
+
+    await expect(put).rejects.toMatchObject({ code: 'UNAVAILABLE', committed: 'unknown', retry: 'safe' });
+    await expect(put).rejects.toThrow('says now that there is none');
+  });
+
   it('a key that may write but not look says that the object is written', async () => {
     const { store, inside } = await given({ endpoint: aws.endpoint });
     aws.answer(/HEAD/, errorOf(403, 'AccessDenied'));
