@@ -185,7 +185,7 @@ describe('paradoxon export', () => {
     {
       title: 'a store that does not exist',
       args: ['export', 'sample.json', '--to', 'dropbox'],
-      says: 'STORAGES is "dropbox": allowed is local',
+      says: 'STORAGES is "dropbox": there is no store dropbox. Configured are local',
     },
     {
       title: 'a list of stores that is empty',
