@@ -5,6 +5,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 
 const EXIT_USAGE = 2;
 const EXIT_FAILED = 3;
+/** The command, the environment, or an option of a store. */
+const USAGE_CODES = new Set<unknown>(['USAGE', 'INVALID_CONFIGURATION', 'INVALID_CONFIG']);
 const EXIT_CODES = `
 Exit codes:
   0    every wanted copy is there and verified
@@ -51,5 +53,5 @@ function exitCode(error: unknown): number {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   // errors with a code are said in words; a stack helps only with our own defects
   console.error(code === undefined ? error : `paradoxon: ${(error as Error).message}`);
-  return code === 'USAGE' || code === 'INVALID_CONFIGURATION' ? EXIT_USAGE : EXIT_FAILED;
+  return USAGE_CODES.has(code) ? EXIT_USAGE : EXIT_FAILED;
 }

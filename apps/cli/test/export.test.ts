@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -203,5 +204,21 @@ describe('paradoxon export', () => {
     expect(code).toBe(2);
     expect(stderr).toContain(says);
     expect(stderr).not.toContain('    at ');
+  });
+
+  it('ends with 2, and leaves no database running, when an option of a store cannot be', async () => {
+    const file = await filmFile('film.json', sample());
+    const environment = {
+      AWS_S3_BUCKET: 'films',
+      AWS_REGION: 'eu-central-1',
+      AWS_S3_STORAGE_CLASS: 'GLACIER',
+      DATA_DIR: join(folder, 'never'),
+    };
+
+    const { code, stderr } = await start(['export', file, '--to', 's3'], environment).ended;
+
+    expect(code).toBe(2);
+    expect(stderr).toContain('storageClass must be a storage class');
+    expect(existsSync(join(folder, 'never/database'))).toBe(false);
   });
 });

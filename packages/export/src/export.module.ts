@@ -107,6 +107,8 @@ export class ExportModule {
         ExportEvents,
         {
           provide: DATABASE,
+          // behind the stores: a start that a bad option of theirs ends must not leave a database running
+          inject: [StorageRegistry],
           useFactory: () =>
             openDatabase({
               ...options.database,

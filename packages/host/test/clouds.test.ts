@@ -158,6 +158,7 @@ describe('a film to a folder and three clouds', () => {
   it('says of a cloud that is down what and why; the others have their copies, and later only the gap is filled', async () => {
     const manifest = film();
     const first = await host();
+    const before = source.requests.length;
     await azure.kill();
     try {
       await first.exports.saveFilm(manifest);
@@ -174,6 +175,9 @@ describe('a film to a folder and three clouds', () => {
     const error = degraded.scenes[0]?.copies.find(({ storage }) => storage === 'azure')?.error;
     expect(error?.code).toBe('NETWORK');
     expect(error?.message).toMatch(/azure.*ECONNREFUSED/i);
+
+    // it was tried again, from the copies that the others have
+    expect(source.requests.length - before).toBe(SCENES);
 
     const written: string[] = [];
     first.events.on('copy.progress', ({ storage }) => written.push(storage));

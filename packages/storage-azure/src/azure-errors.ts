@@ -139,13 +139,15 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ],
 };
 
+const UNREACHABLE = 'cannot be reached. Look at the host of accountUrl, the network and the firewall';
+
 /** What the operating system says about a connection. */
 const CONNECTIONS: Readonly<Record<string, Meaning>> = {
   ENOTFOUND: ['NETWORK', 'cannot be found by name. Is the account in accountUrl spelled right, and is the network up?'],
   EAI_AGAIN: ['NETWORK', 'cannot be found by name just now: the name server does not answer'],
-  ECONNREFUSED: ['NETWORK', 'refuses connections'],
-  EHOSTUNREACH: ['NETWORK', 'cannot be reached'],
-  ENETUNREACH: ['NETWORK', 'cannot be reached'],
+  ECONNREFUSED: ['NETWORK', 'refuses connections. Look at host and port of accountUrl, and whether the service runs'],
+  EHOSTUNREACH: ['NETWORK', UNREACHABLE],
+  ENETUNREACH: ['NETWORK', UNREACHABLE],
   ETIMEDOUT: ['TIMEOUT', 'takes no connections: nothing answers in 10 s'],
   [LATE_TOKEN]: ['TIMEOUT', 'gets no token: the identity has not answered within idleTimeoutMs'],
   [IDLE]: ['STALLED', 'has been silent for longer than idleTimeoutMs'],
@@ -271,7 +273,7 @@ function meaningOf({ name, code = '', status, message }: Failure, operation: str
   if (meaning?.[0] === 'PERMISSION_DENIED' && /^(?:Authorization(?:Failure|Permission)|Insufficient)/.test(code)) {
     return ['PERMISSION_DENIED', `${meaning[1]}. ${permissionAdvice(operation)}`];
   }
-  return meaning ?? (status === undefined ? brokenConnection(name, code) : byStatus(status));
+  return meaning ?? (status === undefined ? brokenConnection(name, code) : byStatus(status, code));
 }
 
 function brokenConnection(name: string, code: string): Meaning | undefined {
@@ -279,7 +281,7 @@ function brokenConnection(name: string, code: string): Meaning | undefined {
   return name === 'RestError' ? ['NETWORK', 'could not be asked: the connection broke'] : undefined;
 }
 
-function byStatus(status: number): Meaning {
+function byStatus(status: number, code: string): Meaning {
   if (status === 401) return ['UNAUTHENTICATED', EXPIRED];
   if (status === 403) return ['PERMISSION_DENIED', MAY_NOT];
   // Azure always gives its 404 a code: this one comes from something else, and says nothing about the object
@@ -289,6 +291,8 @@ function byStatus(status: number): Meaning {
   if (status === 416) return ['RANGE_NOT_SATISFIABLE', 'has an object that ends before this range'];
   if (status === 429) return ['RATE_LIMITED', BUSY];
   if (status >= 500 || status === 408) return ['UNAVAILABLE', 'cannot serve now'];
+  if (code === '')
+    return ['INVALID_CONFIG', 'gives an answer without a code of Azure. Look whether accountUrl is right'];
   return ['INTERNAL', 'refuses the request'];
 }
 

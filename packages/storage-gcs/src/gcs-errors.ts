@@ -107,7 +107,9 @@ export function refusalError(refusal: Refusal, call: GcsCall): StorageError {
   const retryAfterMs = retryAfter(headers);
   const text = typeof meaning?.text === 'function' ? meaning.text(said, call) : meaning?.text;
   const quoted = [`HTTP ${status}`, said.reason, said.message].filter(Boolean).join(', ');
-  return gcsError(meaning?.code ?? 'INTERNAL', text ?? 'refused a request', call, {
+  // Google gives a reason; what gives none is something else that answers there
+  const unknown = said.reason === '' ? NOT_GCS : REFUSED;
+  return gcsError(meaning?.code ?? unknown.code, text ?? unknown.text, call, {
     quoted,
     httpStatus: status,
     requestId: headers.get('x-guploader-uploadid') ?? undefined,
@@ -126,13 +128,24 @@ export function transportError(error: unknown, call: GcsCall, signal: AbortSigna
   const { code, message } = error as { code?: unknown; message?: unknown };
   const quoted = redactUrls(String(message));
   if (code === 'STALLED' || code === 'TIMEOUT') return gcsError(code, 'went silent', call, { quoted });
-  return gcsError('NETWORK', 'cannot be reached, or the connection broke', call, {
-    quoted,
-    cause: new ConnectionError(quoted, typeof code === 'string' ? code : undefined),
-  });
+  return gcsError(
+    'NETWORK',
+    'cannot be reached, or the connection broke; look at the endpoint, name servers, proxy and firewall',
+    call,
+    {
+      quoted,
+      cause: new ConnectionError(quoted, typeof code === 'string' ? code : undefined),
+    },
+  );
 }
 
 /** What is left of the client's error: that one holds the whole request, with its bytes and the name of its session. */
+const REFUSED = { code: 'INTERNAL', text: 'refused a request' } as const;
+const NOT_GCS = {
+  code: 'INVALID_CONFIG',
+  text: 'gave an answer that Cloud Storage does not give here; look at the option endpoint',
+} as const;
+
 class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly code: string | undefined;

@@ -49,7 +49,10 @@ const NO_BUCKET: Meaning = [
     `has no bucket "${bucket}" (${endpoint ?? region}). Create it, or correct bucket, region or endpoint`,
 ];
 const WRONG_REGION: Meaning = ['INVALID_CONFIG', wrongRegion];
-const BROKEN: Meaning = ['NETWORK', 'cannot be reached, or the connection broke'];
+const BROKEN: Meaning = [
+  'NETWORK',
+  'cannot be reached, or the connection broke. Look at endpoint and region, name servers, proxy and firewall',
+];
 /** What AWS answers to a HEAD with an expired token, where a GET would be told ExpiredToken. */
 const NO_REASON: Meaning = [
   'UNAUTHENTICATED',
@@ -196,8 +199,8 @@ function meaningOf({ name, status, said, region }: Answer, { ifAbsent, permissio
   if (Object.hasOwn(STATUSES, status)) return STATUSES[status];
   if (status >= 500) return BUSY;
   return [
-    status === 404 ? 'INVALID_CONFIG' : 'INTERNAL',
-    `gave an answer (${status}) that S3 does not give here. Look whether endpoint and forcePathStyle are right`,
+    'INVALID_CONFIG',
+    `gave an answer (${status}) that S3 does not give here. Look whether endpoint, forcePathStyle and storageClass are right`,
   ];
 }
 

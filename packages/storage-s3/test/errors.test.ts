@@ -68,7 +68,7 @@ describe('what the server answers', () => {
     { answer: errorOf(403, 'QuotaExceeded'), code: 'QUOTA_EXCEEDED', advice: /quota/ },
     { answer: errorOf(507, 'Whatever'), code: 'QUOTA_EXCEEDED', advice: /full/ },
     { answer: errorOf(400, 'KMS.DisabledException'), code: 'INVALID_CONFIG', advice: /encryption key/ },
-    { answer: errorOf(418, 'Teapot'), code: 'INTERNAL', advice: /418/ },
+    { answer: errorOf(418, 'Teapot'), code: 'INVALID_CONFIG', advice: /418.*endpoint/ },
     { answer: { status: 404, body: '<html>not here</html>' }, code: 'INVALID_CONFIG', advice: /endpoint/ },
   ] as const)('$answer.status $code: $advice', async ({ answer, code, advice }) => {
     aws.answer(/PUT/, answer);

@@ -99,7 +99,7 @@ export class Converge {
 
   /** Tries one source after the other until no store is left that only lacks a better source. */
   async #copy(scene: SceneOfFilm, storages: readonly string[], signal?: AbortSignal): Promise<StorageErrors> {
-    const { catalogue, registry, directId, now } = this.#deps;
+    const { catalogue, registry, directId } = this.#deps;
     const noSource = new StorageError(
       'SOURCE_EXPIRED',
       `Scene ${scene.sceneNumber} of film ${scene.filmId} can be read from nowhere: its direct URL is dead and no copy is verified.`,
@@ -107,7 +107,7 @@ export class Converge {
     );
     const errors: StorageErrors = new Map(storages.map((storage) => [storage, noSource]));
     let direct: StorageError | undefined;
-    for (const source of sceneSources(scene, registry, directId, now())) {
+    for (const source of sceneSources(scene, registry, directId)) {
       // only a failing source is worth another source; a failing store is the store's own matter
       const open = [...errors].flatMap(([storage, error]) => (error.scope === 'source' ? [storage] : []));
       if (open.length === 0 || signal?.aborted) break;

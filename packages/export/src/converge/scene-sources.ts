@@ -1,7 +1,7 @@
 import type { StorageRegistry } from '@paradoxon/storage/nest';
 import { fromObject, type TransferSource } from '@paradoxon/transfer';
 import type { SceneRecord } from '../catalogue/film-record.ts';
-import { isAlive, verifiedCopies } from '../films/scene-state.ts';
+import { verifiedCopies } from '../films/scene-state.ts';
 
 export interface SceneSource {
   readonly from: 'direct' | 'copy';
@@ -9,18 +9,13 @@ export interface SceneSource {
 }
 
 /**
- * Where a scene's bytes can be read, the best first: the direct URL while it is alive, then a fresh URL by prediction id,
- * then every verified copy; last a direct URL that is past its deadline or was refused before: CDNs sometimes outlive it, and
- * a 404 is sometimes taken back.
+ * Where a scene's bytes can be read, the best first: a verified copy, so that the source is read once however often a store
+ * has to be tried again (docs/adr/0009), then the direct URL, then a fresh one by prediction id. A direct URL past its deadline
+ * or refused before is tried, too, when nothing else is left: CDNs sometimes outlive it, and a 404 is sometimes taken back.
  *
  * @param directId the plugin that reads direct URLs
  */
-export function sceneSources(
-  scene: SceneRecord,
-  registry: StorageRegistry,
-  directId: string,
-  now: Date,
-): SceneSource[] {
+export function sceneSources(scene: SceneRecord, registry: StorageRegistry, directId: string): SceneSource[] {
   const direct = [scene.videoUrl, scene.predictionId]
     .filter((key) => key !== undefined)
     .map((key): SceneSource => ({ from: 'direct', source: fromObject(registry.get(directId), key) }));
@@ -29,5 +24,5 @@ export function sceneSources(
       ? [{ from: 'copy', source: fromObject(registry.get(storageId), key) }]
       : [],
   );
-  return isAlive(scene, now) ? [...direct, ...copies] : [...copies, ...direct];
+  return [...copies, ...direct];
 }
