@@ -1,5 +1,5 @@
 import type { TokenCredential } from '@azure/identity';
-import { assertObjectKey, StorageError } from '@paradoxon/storage';
+import { isObjectKey, StorageError } from '@paradoxon/storage';
 import { invalidOptions } from '@paradoxon/storage/plugin';
 import { z } from 'zod';
 import { type AzureAccess, findAccess } from './azure-credentials.ts';
@@ -106,14 +106,7 @@ function isContainerName(name: string): boolean {
 }
 
 function isPrefix(prefix: string): boolean {
-  if (prefix === '') return true;
-  try {
-    assertObjectKey(prefix.replace(/\/$/, ''));
-    return true;
-  } catch {
-    // which rule it breaks does not matter: the message says what a prefix looks like
-    return false;
-  }
+  return prefix === '' || isObjectKey(prefix.replace(/\/$/, ''));
 }
 
 function isTokenCredential(value: unknown): boolean {

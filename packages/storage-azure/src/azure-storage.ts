@@ -6,6 +6,7 @@ import {
   type CheckLevel,
   type CheckReport,
   type DeleteOptions,
+  isObjectKey,
   type IssuedUrl,
   type ObjectInfo,
   type OpenedObject,
@@ -160,7 +161,7 @@ export class AzureStorage implements StoragePlugin {
       if (next.done) return;
       const { name, metadata, properties } = next.value;
       const key = name.slice(this.#settings.prefix.length);
-      if (isKey(key)) yield infoOf(key, properties.contentLength ?? 0, { ...properties, metadata });
+      if (isObjectKey(key)) yield infoOf(key, properties.contentLength ?? 0, { ...properties, metadata });
     }
   }
 
@@ -221,16 +222,6 @@ export class AzureStorage implements StoragePlugin {
   #call(operation: string): AzureCall {
     const { access, container } = this.#settings;
     return { storage: this.id, accountUrl: access.accountUrl, container, operation };
-  }
-}
-
-function isKey(name: string): boolean {
-  try {
-    assertObjectKey(name);
-    return true;
-  } catch (error) {
-    if (isCode(error, 'INVALID_KEY')) return false;
-    throw error;
   }
 }
 

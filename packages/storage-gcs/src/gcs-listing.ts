@@ -1,4 +1,4 @@
-import { assertObjectKey, type ObjectInfo, StorageError } from '@paradoxon/storage';
+import { isObjectKey, type ObjectInfo } from '@paradoxon/storage';
 import { z } from 'zod';
 import type { GcsClient } from './gcs-client.ts';
 import type { GcsCall } from './gcs-errors.ts';
@@ -23,19 +23,9 @@ export async function* listedObjects(
     const { items = [], nextPageToken } = await client.ask(call, { method: 'GET', url, signal }, page);
     for (const resource of items) {
       const key = resource.name.slice(root.length);
-      if (isKey(key)) yield infoOf(key, resource);
+      if (isObjectKey(key)) yield infoOf(key, resource);
     }
     if (nextPageToken === undefined) return;
     pageToken = nextPageToken;
-  }
-}
-
-function isKey(name: string): boolean {
-  try {
-    assertObjectKey(name);
-    return true;
-  } catch (error) {
-    if (StorageError.is(error)) return false;
-    throw error;
   }
 }

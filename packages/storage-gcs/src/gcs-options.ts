@@ -1,4 +1,4 @@
-import { assertObjectKey } from '@paradoxon/storage';
+import { isObjectKey } from '@paradoxon/storage';
 import { invalidOptions } from '@paradoxon/storage/plugin';
 import { z } from 'zod';
 
@@ -112,12 +112,5 @@ function isOrigin(text: string): boolean {
 }
 
 function isFolder(text: string): boolean {
-  if (text === '') return true;
-  try {
-    assertObjectKey(text.replace(/\/$/, ''));
-    return true;
-  } catch {
-    // the message says what a folder may be
-    return false;
-  }
+  return text === '' || isObjectKey(text.replace(/\/$/, ''));
 }

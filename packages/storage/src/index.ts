@@ -1,5 +1,5 @@
 export { type ByteRange, parseRange, type RangeAnswer, rangeHeader, resolveRange } from './byte-range.ts';
-export { assertObjectKey, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from './object-key.ts';
+export { assertObjectKey, isObjectKey, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from './object-key.ts';
 export { redactUrls } from './redact-urls.ts';
 export type { StorageCapabilities } from './storage-capabilities.ts';
 export {

@@ -22,6 +22,9 @@ export function assertObjectKey(key: string): string {
   });
 }
 
+/** Whether a name keeps the rules that `assertObjectKey` asserts: others put objects into a bucket, too, by names that are no keys. */
+export const isObjectKey = (name: string): boolean => keyProblem(name) === undefined;
+
 function keyProblem(key: string): string | undefined {
   if (typeof key !== 'string' || key === '') return 'is empty';
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { assertObjectKey, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '../src/index.ts';
+import { assertObjectKey, isObjectKey, MAX_KEY_BYTES, MAX_SEGMENT_BYTES } from '../src/index.ts';
 
 const segment = 's'.repeat(MAX_SEGMENT_BYTES);
 
@@ -23,6 +23,7 @@ describe('an object key', () => {
     Array<string>(254).fill('a').join('/'),
   ])('may be %j, and stays as it is', (key) => {
     expect(assertObjectKey(key)).toBe(key);
+    expect(isObjectKey(key)).toBe(true);
   });
 
   it.each([
@@ -54,6 +55,7 @@ describe('an object key', () => {
 
     expect(check).toThrow(expect.objectContaining({ code: 'INVALID_KEY', scope: 'local', retry: 'never' }));
     expect(check).toThrow(why);
+    expect(isObjectKey(key)).toBe(false);
   });
 
   it.each([undefined, null, 7, {}, ['a']])('may not be %j, which JavaScript callers can pass', (key) => {
